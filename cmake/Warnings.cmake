@@ -1,0 +1,11 @@
+# Warnings are errors in our own code; third-party headers come in as SYSTEM.
+add_library(twinrun_warnings INTERFACE)
+add_library(twinrun::warnings ALIAS twinrun_warnings)
+target_compile_options(twinrun_warnings INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wshadow -Werror>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings>)
+if(TWINRUN_SANITIZE)
+  target_compile_options(twinrun_warnings INTERFACE
+    -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(twinrun_warnings INTERFACE -fsanitize=address,undefined)
+endif()

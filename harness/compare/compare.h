@@ -1,0 +1,115 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "harness/compare/verdict.h"
+#include "harness/protocol/record_reader.h"
+#include "harness/protocol/run_config.h"
+
+namespace twinrun::harness {
+
+/// A run folder as the judge sees it. Reading never throws for what a trainer may have left behind;
+/// what is wrong is told by `verdict` and `problem`.
+struct RunView {
+  std::filesystem::path dir;
+  nlohmann::json manifest;                ///< null if missing or not JSON
+  std::optional<protocol::RunConfig> config;
+  protocol::RecordSummary summary;
+  /// kReproduced: complete and intact; kInvalid: incomplete, failed, missing; kEvidenceInvalid: a
+  /// chain, head or file digest does not hold.
+  Verdict verdict = Verdict::kInvalid;
+  std::string reason;   ///< "complete", "missing_step", "incomplete", "chain_broken", "adapter_replaced", ...
+  std::string problem;  ///< for people
+};
+
+/// Reads manifest, config and record of `run_dir`, checks chain, head, digests of the files that the
+/// manifest names, seeds and file digests against the identity, and recomputes the last adapter
+/// digest from adapter/adapter_model.safetensors where that exists.
+RunView read_run(const std::filesystem::path& run_dir);
+
+/// One value that differs, at the first step that differs.
+struct Divergence {
+  std::int64_t step = 0;
+  std::string field;              ///< loss, grad_norm, lr, samples, batch, grad, adapter, optimizer, rng, base, ...
+  std::string bits_a, bits_b;     ///< hex bits, digest, or JSON of the value
+  std::optional<double> value_a, value_b;
+  std::optional<std::uint64_t> ulps;      ///< distance of two finite floats
+  std::vector<std::string> other_fields;  ///< that differ in the same step too
+  std::vector<std::string> tensors;       ///< first 20 that differ by name, in order of computation
+  std::int64_t tensors_differing = 0;
+  std::int64_t tensors_compared = 0;
+};
+
+struct Difference {
+  std::string field;  ///< manifest field by JSON pointer
+  nlohmann::json a, b;
+};
+
+struct Comparison {
+  Verdict verdict = Verdict::kInconclusive;
+  std::string reason;
+  std::string message;
+  std::int64_t steps_compared = 0;
+  std::int64_t comparisons = 0;  ///< single values compared: fields of all lines
+  std::optional<Divergence> first;
+  std::vector<Difference> key_differences;  ///< comparability key; no bit was compared if not empty
+  std::vector<Difference> suspects;         ///< informative fields that differ, filled when bits differ
+};
+
+/// Compares two runs bit for bit: comparability first, then the lines.
+///
+///  REPRODUCED      every line equal, every loss, gradient norm and learning rate finite
+///  NOT_REPRODUCED  a field of the same step differs, or the base moved in one of them
+///  INVALID         a run incomplete, steps missing, the same non-finite bits in both, same run id
+///  INCONCLUSIVE    comparability keys differ, promise is `none`, no steps
+///  EVIDENCE_INVALID  a chain or digest is broken
+/// A prefix of incomplete runs is compared too: a difference shown there wins over INVALID.
+Comparison compare_runs(const RunView& a, const RunView& b);
+
+/// Where two steps.jsonl first differ, in file order; the heart of compare_runs.
+///
+/// `planted` alters one parsed step of b before it is compared (the control of the judge itself).
+struct PlantedUlp {
+  std::int64_t step = 0;
+};
+struct LineComparison {
+  std::int64_t steps_compared = 0;
+  std::int64_t comparisons = 0;
+  std::optional<Divergence> first;
+  std::optional<std::int64_t> non_finite_step;  ///< same non-finite bits in both
+  std::string structure_problem;                ///< steps that do not line up
+};
+LineComparison compare_lines(const std::filesystem::path& steps_a,
+                             const std::filesystem::path& steps_b,
+                             std::optional<PlantedUlp> planted = std::nullopt);
+
+/// The comparability key of a run (docs/protocol.md, table of fields) and its fingerprint, the first
+/// 16 hex digits of the SHA-256 of the key in canonical form.
+nlohmann::json comparability_key(const RunView& run);
+std::string fingerprint(const nlohmann::json& key);
+
+/// Controls that every verdict carries.
+struct ControlOutcome {
+  std::string name;  ///< planted-ulp, seed-plus-one, adapter-moved, base-unmoved
+  bool ran = false, passed = false;
+  std::string message;
+  nlohmann::json details = nlohmann::json::object();
+};
+
+/// Plants a 1-ULP change of the loss at a step drawn from `seed` and demands that compare_lines finds
+/// exactly it: that step, field loss, distance 1.
+ControlOutcome control_planted_ulp(const RunView& run, std::uint64_t seed);
+/// `control` has the identity of `run` but for seed and seeds.* + 1 (else INVALID through passed =
+/// false), and differs in the step-0 adapter, the step-1 gradient, and in sample ids or loss bits.
+ControlOutcome control_seed_plus_one(const RunView& run, const RunView& control);
+ControlOutcome control_adapter_moved(const std::vector<RunView>& runs);
+ControlOutcome control_base_unmoved(const std::vector<RunView>& runs);
+
+}  // namespace twinrun::harness

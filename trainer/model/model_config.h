@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+
+namespace twinrun::trainer {
+
+/// A model file that is wrong, and how; the caller can fix it (exit code 2).
+struct ModelError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// The fields of a Llama-family config.json that twinrun computes with.
+struct ModelConfig {
+  std::int64_t vocab_size = 0, hidden_size = 0, intermediate_size = 0;
+  std::int64_t num_hidden_layers = 0, num_attention_heads = 0, num_key_value_heads = 0;
+  std::int64_t head_dim = 0;  ///< hidden_size / num_attention_heads unless the file says
+  double rope_theta = 10000.0;
+  double rms_norm_eps = 1e-6;
+  bool tie_word_embeddings = false;
+  std::int64_t pad_token_id = 0;  ///< the file's, else its (first) eos_token_id, else 0
+};
+
+/// Reads a Hugging Face config.json (top-level rope_theta, or transformers 5's rope_parameters).
+///
+/// Throws ModelError (file, field, value) for a missing or ill-typed field, sizes that do not fit each
+/// other, and by name for every field that would change the result and is not built: another
+/// model_type or hidden_act, rope scaling, sliding window, biases, quantization, a field nobody knows.
+ModelConfig read_model_config(const std::filesystem::path& config_json);
+
+}  // namespace twinrun::trainer
