@@ -1,0 +1,144 @@
+// Every forward and backward of the op set against autograd over the same formula written with
+// elementary ATen functions. Float32: bounds are a small multiple of eps x sqrt(terms) of the sums.
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "trainer/ops/dropout.h"
+#include "trainer/ops/op_set.h"
+
+namespace twinrun::trainer {
+namespace {
+
+constexpr double kRelative = 2e-5;
+
+/// |a - b| <= kRelative x the largest |b|, no NaN.
+testing::AssertionResult close(const at::Tensor& a, const at::Tensor& b) {
+  if (a.sizes() != b.sizes()) return testing::AssertionFailure() << a.sizes() << " against " << b.sizes();
+  const auto difference = (a - b).abs().max().item<double>();
+  const auto scale = b.abs().max().item<double>();
+  if (difference <= kRelative * scale && scale > 0) return testing::AssertionSuccess();
+  return testing::AssertionFailure() << "difference " << difference << " at scale " << scale;
+}
+
+at::Tensor leaf(at::IntArrayRef shape) { return at::randn(shape).set_requires_grad(true); }
+
+class TorchOps : public testing::Test {
+ protected:
+  void SetUp() override { at::manual_seed(1); }
+  std::unique_ptr<OpSet> ops_ = make_torch_ops();
+};
+
+at::Tensor plain_rms_norm(const at::Tensor& x, const at::Tensor& weight) {
+  return x * (x.pow(2).mean(-1, true) + 1e-5).rsqrt() * weight;
+}
+
+TEST_F(TorchOps, RmsNormAndItsGradient) {
+  const auto x = leaf({37, 96});
+  const auto weight = at::randn({96}), dy = at::randn({37, 96});
+  const auto y = plain_rms_norm(x, weight);
+  y.backward(dy);
+  const auto ours = ops_->rms_norm(x.detach(), weight, 1e-5);
+  EXPECT_TRUE(close(ours.y_ND, y.detach()));
+  EXPECT_TRUE(close(ops_->rms_norm_backward(dy, x.detach(), ours.rstd_N1, weight), x.grad()));
+}
+
+void check_lora_linear(OpSet& ops, double p) {
+  const auto x = leaf({40, 24}), a = leaf({4, 24}), b = leaf({32, 4});
+  const auto weight = at::randn({32, 24}), dy = at::randn({40, 32});
+  const DropoutKey key{.seed = 3, .p = p};
+  const auto mask = p > 0 ? dropout(at::ones({40, 24}), key) : at::ones({40, 24});
+  const auto y = at::mm(x, weight.t()) + at::mm(at::mm(x * mask, a.t()), b.t()) * 1.5;
+  y.backward(dy);
+
+  const LoraWeights lora{a.detach(), b.detach(), 1.5};
+  LoraSaved saved;
+  EXPECT_TRUE(close(ops.lora_linear(x.detach(), weight, &lora, key, &saved), y.detach()));
+  const LoraGrads grads{at::ones({4, 24}), at::ones({32, 4})};
+  const auto before = at::randn({40, 24});
+  const auto dx = ops.lora_linear_backward(dy, weight, &lora, saved, &grads, before.clone(), true);
+  EXPECT_TRUE(close(dx - before, x.grad()));
+  EXPECT_TRUE(close(grads.a_RI - 1, a.grad()));
+  EXPECT_TRUE(close(grads.b_OR - 1, b.grad()));
+}
+
+TEST_F(TorchOps, LoraLinearAndItsGradients) { check_lora_linear(*ops_, 0); }
+TEST_F(TorchOps, LoraLinearWithDropoutAndItsGradients) { check_lora_linear(*ops_, 0.3); }
+
+TEST_F(TorchOps, FrozenLinearPassesTheGradientAlone) {
+  const auto weight = at::randn({32, 24}), dy = at::randn({40, 32});
+  const auto dx = ops_->lora_linear_backward(dy, weight, nullptr, {}, nullptr, {}, true);
+  EXPECT_TRUE(close(dx, at::mm(dy, weight)));
+  EXPECT_FALSE(ops_->lora_linear_backward(dy, weight, nullptr, {}, nullptr, {}, false).defined());
+}
+
+TEST_F(TorchOps, RopeBackwardIsTheOppositeRotation) {
+  const auto angles = at::randn({9, 16});
+  const auto both = at::cat({angles, angles}, -1);
+  const auto cos = both.cos(), sin = both.sin();
+  const auto x = leaf({2, 3, 9, 32});
+  const auto dy = at::randn({2, 3, 9, 32});
+  const auto rotated = at::cat({-x.narrow(-1, 16, 16), x.narrow(-1, 0, 16)}, -1);
+  const auto y = x * cos + rotated * sin;
+  y.backward(dy);
+  EXPECT_TRUE(close(ops_->rope(x.detach(), cos, sin), y.detach()));
+  EXPECT_TRUE(close(ops_->rope_backward(dy, cos, sin), x.grad()));
+}
+
+void check_attention(OpSet& ops, std::int64_t kv_heads, std::int64_t length) {
+  const auto q = leaf({2, 6, length, 64}), k = leaf({2, kv_heads, length, 64}),
+             v = leaf({2, kv_heads, length, 64});
+  const auto groups = 6 / kv_heads;
+  const auto kk = k.repeat_interleave(groups, 1), vv = v.repeat_interleave(groups, 1);
+  const auto mask = at::ones({length, length}, at::kBool).tril();
+  const auto scores = at::matmul(q, kk.transpose(-1, -2)) / 8.0;
+  const auto o = at::matmul(at::softmax(scores.masked_fill(mask.logical_not(), -INFINITY), -1), vv);
+  const auto dout = at::randn({2, 6, length, 64});
+  o.backward(dout);
+  const auto ours = ops.attention(q.detach(), k.detach(), v.detach());
+  EXPECT_TRUE(close(ours.o_BHTE, o.detach()));
+  const auto d = ops.attention_backward(dout, q.detach(), k.detach(), v.detach(), ours);
+  EXPECT_TRUE(close(d.dq_BHTE, q.grad()));
+  EXPECT_TRUE(close(d.dk_BKTE, k.grad()));
+  EXPECT_TRUE(close(d.dv_BKTE, v.grad()));
+}
+
+TEST_F(TorchOps, CausalAttentionAndItsGradients) { check_attention(*ops_, 6, 50); }
+TEST_F(TorchOps, GroupedQueryAttentionAndItsGradients) { check_attention(*ops_, 2, 77); }
+TEST_F(TorchOps, AttentionOfOneToken) { check_attention(*ops_, 3, 1); }
+
+TEST_F(TorchOps, SwigluAndItsGradients) {
+  const auto gate = leaf({20, 48}), up = leaf({20, 48});
+  const auto dy = at::randn({20, 48});
+  const auto y = gate * at::sigmoid(gate) * up;
+  y.backward(dy);
+  EXPECT_TRUE(close(ops_->swiglu(gate.detach(), up.detach()), y.detach()));
+  const auto [dgate, dup] = ops_->swiglu_backward(dy, gate.detach(), up.detach());
+  EXPECT_TRUE(close(dgate, gate.grad()));
+  EXPECT_TRUE(close(dup, up.grad()));
+}
+
+TEST_F(TorchOps, CrossEntropyAndItsGradientAcrossChunks) {
+  // 1,500 rows: one whole chunk of 1,024 and a rest.
+  const auto x = leaf({1500, 16});
+  const auto weight = at::randn({50, 16});
+  const auto labels = at::randint(0, 50, {1500}, at::kLong);
+  const auto loss =
+      -at::log_softmax(at::mm(x, weight.t()), -1).gather(1, labels.unsqueeze(1)).sum();
+  (loss * 0.25).backward();
+  const auto ours = ops_->linear_cross_entropy(x.detach(), weight, labels, 0.25);
+  EXPECT_TRUE(close(ours.loss_sum, loss.detach()));
+  EXPECT_TRUE(close(ours.dx_LD, x.grad()));
+}
+
+TEST_F(TorchOps, EmbeddingPicksRows) {
+  const auto weight = at::randn({10, 4});
+  const auto ids = at::tensor({3, 0, 9, 3}, at::kLong);
+  EXPECT_TRUE(at::equal(ops_->embedding(ids, weight)[2], weight[9]));
+  EXPECT_TRUE(at::equal(ops_->embedding(ids, weight)[0], weight[3]));
+}
+
+}  // namespace
+}  // namespace twinrun::trainer

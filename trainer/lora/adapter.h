@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/model/model_config.h"
+#include "trainer/ops/leaf_hash.h"
+#include "trainer/ops/op_set.h"
+
+namespace twinrun::trainer {
+
+/// The linears of a Llama block, in the order of torch's named_modules, which is PEFT's drawing order.
+enum class Module : std::uint32_t { kQ, kK, kV, kO, kGate, kUp, kDown };
+inline constexpr std::array<const char*, 7> kModuleNames = {
+    "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
+
+/// "self_attn.q_proj", "mlp.up_proj", ...
+std::string module_path(Module module);
+
+struct LoraConfig {
+  std::int64_t rank = 8;
+  double alpha = 16;
+  double dropout = 0;
+  std::vector<std::string> target_modules;  ///< of kModuleNames
+};
+
+/// All trainable parameters and their optimizer state, each in one flat float32 buffer, so that an
+/// optimizer step is one pass. A tensor starts at a multiple of 64 bytes; what lies between is zero
+/// and stays zero.
+class Adapter {
+ public:
+  /// Throws ModelError unless 1 <= rank <= the smallest side of every target, and at least one target.
+  Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device device,
+          at::ScalarType compute_dtype);
+
+  /// PEFT's initial values for `seed`: A Kaiming-uniform from torch's CPU generator, three draws a
+  /// module (A, B, A again), B zero. With a bfloat16 base A is rounded to it, then kept in float32.
+  void init(std::uint64_t seed, at::ScalarType base_dtype);
+
+  /// Reads adapter_model.safetensors of a folder that save() or PEFT wrote. Throws ModelError.
+  void load(const std::filesystem::path& folder);
+
+  /// adapter_model.safetensors and adapter_config.json, as PEFT writes and loads them.
+  void save(const std::filesystem::path& folder, const std::string& base_model) const;
+
+  /// Copies the master weights into the compute dtype; call after every update.
+  void refresh();
+
+  /// Null if the module is not a target.
+  const LoraWeights* weights(std::int64_t layer, Module module) const;
+  const LoraGrads* grads(std::int64_t layer, Module module) const;
+
+  /// Input features of all targets together: the dropout draws that one token takes.
+  std::int64_t input_features() const;
+
+  at::Tensor& params() { return params_; }
+  at::Tensor& grads_flat() { return grads_; }
+  at::Tensor& exp_avg() { return exp_avg_; }
+  at::Tensor& exp_avg_sq() { return exp_avg_sq_; }
+
+  /// Named views, in drawing order; the names are those of adapter_model.safetensors.
+  std::vector<NamedTensor> named_params() const { return views(params_, ""); }
+  std::vector<NamedTensor> named_grads() const { return views(grads_, ""); }
+  /// `<name>.exp_avg` and `<name>.exp_avg_sq`.
+  std::vector<NamedTensor> named_optimizer() const;
+
+ private:
+  struct Slot {
+    std::string name;
+    std::int64_t rows = 0, cols = 0, offset = 0;
+  };
+  struct Target {
+    LoraWeights weights;
+    LoraGrads grads;
+  };
+  std::vector<NamedTensor> views(const at::Tensor& flat, const std::string& suffix) const;
+  at::Tensor view(const at::Tensor& flat, const Slot& slot) const;
+
+  LoraConfig config_;
+  std::vector<Slot> slots_;      ///< A, B, A, B, ... of the targets in drawing order
+  std::vector<Target> targets_;  ///< one a pair of slots
+  std::vector<int> index_;       ///< [layer * 7 + module] to targets_, -1: no target
+  at::Tensor params_, grads_, exp_avg_, exp_avg_sq_;
+  at::Tensor compute_;  ///< params_ itself in float32, else a copy in the compute dtype
+};
+
+}  // namespace twinrun::trainer

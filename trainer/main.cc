@@ -1,0 +1,59 @@
+#include <unistd.h>
+
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "trainer/train/doctor.h"
+#include "trainer/train/run.h"
+#include "twinrun_version.h"
+
+namespace {
+
+constexpr const char* kHelp =
+    "twinrun-train: the LoRA trainer that twinrun starts\n"
+    "\n"
+    "  twinrun-train train CONFIG.json --run-dir DIR   one training run (docs/protocol.md)\n"
+    "  twinrun-train doctor [CONFIG.json] --json       what the libraries report about this machine\n"
+    "  twinrun-train --help | --version\n"
+    "\n"
+    "Exit codes: 0 complete, 2 the caller can fix it, 3 the run failed.\n"
+    "Example: twinrun-train train out/a/config.json --run-dir out/a\n";
+
+int usage(const std::string& message) {
+  std::cerr << "twinrun-train: " << message << "; see twinrun-train --help\n";
+  return 2;
+}
+
+int train(const std::vector<std::string>& args) {
+  if (args.size() != 4 || args[2] != "--run-dir") {
+    return usage("train takes CONFIG.json --run-dir DIR");
+  }
+  const std::filesystem::path run_dir = args[3];
+  if (!std::filesystem::is_directory(run_dir)) return usage(run_dir.string() + " is not a folder");
+  if (std::filesystem::exists(run_dir / "manifest.json")) {
+    return usage(run_dir.string() + " holds an earlier run; name another folder");
+  }
+  return twinrun::trainer::run_training(twinrun::protocol::read_run_config(args[1]), run_dir);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> args(argv + 1, argv + argc);
+  try {
+    if (args.empty()) return usage("no command given");
+    if (args[0] == "--help") return std::cout << kHelp, 0;
+    if (args[0] == "--version") return std::cout << "twinrun-train " TWINRUN_VERSION "\n", 0;
+    if (args[0] == "train") return train(args);
+    if (args[0] == "doctor") {
+      const bool has_config = args.size() > 1 && args[1] != "--json";
+      const auto config =
+          has_config ? std::optional<std::filesystem::path>(args[1]) : std::nullopt;
+      return std::cout << twinrun::trainer::doctor(config).dump(2) << "\n", 0;
+    }
+    return usage("unknown command '" + args[0] + "'");
+  } catch (const std::exception& error) {
+    return usage(error.what());
+  }
+}

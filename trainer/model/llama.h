@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "trainer/lora/adapter.h"
+#include "trainer/model/model_config.h"
+#include "trainer/ops/op_set.h"
+
+namespace twinrun::trainer {
+
+/// Frozen weights as Hugging Face names them, in the compute dtype, on the device.
+struct LlamaWeights {
+  struct Layer {
+    at::Tensor input_norm, post_norm;
+    std::array<at::Tensor, 7> linears;  ///< by Module
+  };
+  at::Tensor embed_tokens, norm, lm_head;  ///< lm_head is embed_tokens where tied
+  std::vector<Layer> layers;
+  std::vector<NamedTensor> named;  ///< every tensor once, by its name in the files
+};
+
+/// Reads a checkpoint folder. Throws ModelError (file, tensor, what).
+LlamaWeights load_llama(const std::filesystem::path& folder, const ModelConfig& config,
+                        at::ScalarType dtype, at::Device device);
+
+/// Weights of an `init: random` model: docs/numerics.md.
+LlamaWeights random_llama(const ModelConfig& config, std::uint64_t seed, at::ScalarType dtype,
+                          at::Device device);
+
+/// A micro-batch on the device.
+struct DeviceBatch {
+  std::int64_t rows = 0, length = 0;
+  at::Tensor ids_N;        ///< int64
+  at::Tensor positions_L;  ///< int64: flat positions whose next token is labelled
+  at::Tensor targets_L;    ///< int64: those next tokens
+};
+
+/// A Llama-family decoder with LoRA: forward and written-out backward over an op set.
+/// Call under c10::InferenceMode: there is no autograd graph to record.
+/// Touvron et al., arXiv:2302.13971; grouped queries: Ainslie et al., arXiv:2305.13245.
+class Llama {
+ public:
+  Llama(const ModelConfig& config, LlamaWeights weights, OpSet& ops, Adapter* adapter);
+
+  /// Adds the adapter's gradients of `grad_scale` x the sum of the labelled tokens' negative
+  /// log-likelihoods; returns that sum (float32 scalar, unscaled, on the device).
+  at::Tensor forward_backward(const DeviceBatch& batch, double grad_scale, const DropoutKey& dropout);
+
+  /// Logits of every position, float32 [B, T, V], without dropout.
+  at::Tensor logits(const at::Tensor& ids_BT);
+
+  const LlamaWeights& weights() const { return weights_; }
+
+ private:
+  struct BlockSaved;
+  at::Tensor block(std::int64_t layer, at::Tensor x_ND, std::int64_t rows, BlockSaved* saved);
+  at::Tensor block_backward(std::int64_t layer, at::Tensor dy_ND, const BlockSaved& saved);
+  at::Tensor linear(std::int64_t layer, Module module, const at::Tensor& x_NI, BlockSaved* saved);
+  at::Tensor linear_backward(std::int64_t layer, Module module, const at::Tensor& dy_NO,
+                             const BlockSaved& saved, at::Tensor dx_NI, bool need_dx);
+  void prepare_rope(std::int64_t length);
+
+  ModelConfig config_;
+  LlamaWeights weights_;
+  OpSet& ops_;
+  Adapter* adapter_;
+  DropoutKey dropout_;
+  at::Tensor cos_TE_, sin_TE_;  ///< for the longest input so far
+};
+
+}  // namespace twinrun::trainer

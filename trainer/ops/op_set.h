@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include <ATen/core/Tensor.h>
+
+namespace twinrun::trainer {
+
+// Shape suffixes: B rows, T tokens a row, N = B T, D hidden, H query heads, K key/value heads,
+// E head size, I/O in/out features, R LoRA rank, V vocabulary, L labelled positions.
+
+/// Which dropout mask: docs/numerics.md, "Dropout". Every module of every layer has its own.
+struct DropoutKey {
+  std::uint64_t seed = 0;
+  std::uint32_t layer = 0, module = 0;
+  std::uint32_t step = 0, micro_batch = 0;
+  double p = 0;  ///< 0 switches dropout off
+};
+
+/// The trainable part of a linear: views into the adapter's buffers, in the compute dtype.
+/// Hu et al., arXiv:2106.09685, section 4.1.
+struct LoraWeights {
+  at::Tensor a_RI, b_OR;
+  double scaling = 0;  ///< alpha / rank
+};
+
+/// Gradients of a LoraWeights: float32 views, added to.
+struct LoraGrads {
+  at::Tensor a_RI, b_OR;
+};
+
+/// What lora_linear keeps for its backward. The dropped input is drawn again from the key.
+struct LoraSaved {
+  at::Tensor x_NI, h_NR;
+  DropoutKey dropout;
+};
+
+struct NormOutput {
+  at::Tensor y_ND;
+  at::Tensor rstd_N1;  ///< float32
+};
+
+/// Attention output and what its backward needs besides the inputs.
+struct AttentionOutput {
+  at::Tensor o_BHTE, logsumexp;
+  at::Tensor philox_seed, philox_offset;  ///< of the vendor's kernel, which draws nothing here
+};
+
+struct AttentionGrads {
+  at::Tensor dq_BHTE, dk_BKTE, dv_BKTE;
+};
+
+/// Sum of the negative log-likelihoods of all rows, and its gradient.
+struct LossOutput {
+  at::Tensor loss_sum;  ///< float32 scalar
+  at::Tensor dx_LD;     ///< of loss_sum x grad_scale, in the dtype of x
+};
+
+/// Everything a LoRA step computes, forward and backward, without an autograd graph. The model is
+/// written once against it; a numerics mode is an implementation.
+///
+/// The compute dtype (float32 or bfloat16) is that of x; with bfloat16, norms, softmax and loss are
+/// float32 inside (as torch.autocast). Every function throws c10::Error on shapes that do not fit.
+class OpSet {
+ public:
+  virtual ~OpSet() = default;
+
+  /// Rows of `weight_VD`; frozen, so it has no backward.
+  virtual at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD) = 0;
+
+  /// Zhang and Sennrich, arXiv:1910.07467: x rsqrt(mean(x^2) + eps) weight.
+  virtual NormOutput rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) = 0;
+  virtual at::Tensor rms_norm_backward(const at::Tensor& dy_ND, const at::Tensor& x_ND,
+                                       const at::Tensor& rstd_N1, const at::Tensor& weight_D) = 0;
+
+  /// y = x weight^T + scaling dropout(x) a^T b^T; `lora` null: the frozen product alone.
+  virtual at::Tensor lora_linear(const at::Tensor& x_NI, const at::Tensor& weight_OI,
+                                 const LoraWeights* lora, const DropoutKey& dropout,
+                                 LoraSaved* saved) = 0;
+  /// Adds to `grads`; returns `dx` + this linear's input gradient (`dx` undefined: none so far), or
+  /// an undefined tensor if `need_dx` is false. Order of the sum: dx, then dy W, then the LoRA part.
+  virtual at::Tensor lora_linear_backward(const at::Tensor& dy_NO, const at::Tensor& weight_OI,
+                                          const LoraWeights* lora, const LoraSaved& saved,
+                                          const LoraGrads* grads, at::Tensor dx_NI,
+                                          bool need_dx) = 0;
+
+  /// Rotates halves of each head: Su et al., arXiv:2104.09864, in the layout of Llama checkpoints.
+  /// `cos`, `sin` [T, E] in the compute dtype. The backward is the rotation by the opposite angle.
+  virtual at::Tensor rope(const at::Tensor& x_BHTE, const at::Tensor& cos_TE,
+                          const at::Tensor& sin_TE) = 0;
+  virtual at::Tensor rope_backward(const at::Tensor& dy_BHTE, const at::Tensor& cos_TE,
+                                   const at::Tensor& sin_TE) = 0;
+
+  /// Causal attention with softmax(q k^T / sqrt(E)) v; H is a multiple of K (grouped queries).
+  /// Padding on the right needs no mask: no labelled position sees it.
+  virtual AttentionOutput attention(const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
+                                    const at::Tensor& v_BKTE) = 0;
+  virtual AttentionGrads attention_backward(const at::Tensor& do_BHTE, const at::Tensor& q_BHTE,
+                                            const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
+                                            const AttentionOutput& saved) = 0;
+
+  /// silu(gate) up. Shazeer, arXiv:2002.05202.
+  virtual at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) = 0;
+  /// (dgate, dup).
+  virtual std::pair<at::Tensor, at::Tensor> swiglu_backward(const at::Tensor& dy_NI,
+                                                            const at::Tensor& gate_NI,
+                                                            const at::Tensor& up_NI) = 0;
+
+  /// Logits x weight^T, their cross entropy against `labels_L` and its gradient, in chunks of rows so
+  /// that [L, V] never exists whole.
+  virtual LossOutput linear_cross_entropy(const at::Tensor& x_LD, const at::Tensor& weight_VD,
+                                          const at::Tensor& labels_L, double grad_scale) = 0;
+};
+
+/// The vendor's kernels (LibTorch, cuBLAS, oneDNN, MKL): numerics `fast` and `deterministic`.
+std::unique_ptr<OpSet> make_torch_ops();
+
+}  // namespace twinrun::trainer

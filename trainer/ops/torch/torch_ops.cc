@@ -1,0 +1,192 @@
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "trainer/ops/dropout.h"
+#include "trainer/ops/op_set.h"
+
+namespace twinrun::trainer {
+namespace {
+
+/// Rows of logits that exist at one time: 1,024 x 49,152 float32 are 200 MB.
+constexpr std::int64_t kLossChunkRows = 1024;
+
+/// k or v of K heads as H heads, each repeated for the queries of its group.
+at::Tensor expand_heads(const at::Tensor& x_BKTE, std::int64_t heads) {
+  const auto groups = heads / x_BKTE.size(1);
+  if (groups == 1) return x_BKTE;
+  return x_BKTE.unsqueeze(2)
+      .expand({x_BKTE.size(0), x_BKTE.size(1), groups, x_BKTE.size(2), x_BKTE.size(3)})
+      .reshape({x_BKTE.size(0), heads, x_BKTE.size(2), x_BKTE.size(3)});
+}
+
+/// The gradient of expand_heads: the sum over the heads of a group, ascending.
+at::Tensor sum_heads(const at::Tensor& dx_BHTE, std::int64_t kv_heads) {
+  const auto groups = dx_BHTE.size(1) / kv_heads;
+  if (groups == 1) return dx_BHTE;
+  const auto grouped =
+      dx_BHTE.reshape({dx_BHTE.size(0), kv_heads, groups, dx_BHTE.size(2), dx_BHTE.size(3)});
+  auto sum = grouped.select(2, 0).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
+  for (std::int64_t g = 1; g < groups; ++g) sum.add_(grouped.select(2, g));
+  return sum.to(dx_BHTE.scalar_type());
+}
+
+class TorchOps final : public OpSet {
+ public:
+  at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD) override {
+    return weight_VD.index_select(0, ids_N);
+  }
+
+  NormOutput rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) override {
+    const auto x = x_ND.to(at::kFloat);
+    const auto rstd = (x * x).mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
+    return {(x * rstd).to(x_ND.scalar_type()).mul_(weight_D), rstd};
+  }
+
+  at::Tensor rms_norm_backward(const at::Tensor& dy_ND, const at::Tensor& x_ND,
+                               const at::Tensor& rstd_N1, const at::Tensor& weight_D) override {
+    const auto normed = x_ND.to(at::kFloat) * rstd_N1;
+    const auto wdy = dy_ND.to(at::kFloat) * weight_D.to(at::kFloat);
+    const auto mean = (wdy * normed).mean(-1, /*keepdim=*/true);
+    return wdy.sub(normed.mul(mean)).mul_(rstd_N1).to(x_ND.scalar_type());
+  }
+
+  at::Tensor lora_linear(const at::Tensor& x_NI, const at::Tensor& weight_OI,
+                         const LoraWeights* lora, const DropoutKey& dropout_key,
+                         LoraSaved* saved) override {
+    auto y = at::mm(x_NI, weight_OI.t());
+    if (lora == nullptr) return y;
+    const auto dropped = dropout_key.p > 0 ? dropout(x_NI, dropout_key) : x_NI;
+    const auto h = at::mm(dropped, lora->a_RI.t());
+    y.addmm_(h, lora->b_OR.t(), 1, lora->scaling);
+    if (saved != nullptr) *saved = {x_NI, h, dropout_key};
+    return y;
+  }
+
+  at::Tensor lora_linear_backward(const at::Tensor& dy_NO, const at::Tensor& weight_OI,
+                                  const LoraWeights* lora, const LoraSaved& saved,
+                                  const LoraGrads* grads, at::Tensor dx_NI, bool need_dx) override {
+    if (need_dx) {
+      if (dx_NI.defined()) {
+        dx_NI.addmm_(dy_NO, weight_OI);
+      } else {
+        dx_NI = at::mm(dy_NO, weight_OI);
+      }
+    }
+    if (lora == nullptr) return dx_NI;
+    const bool drops = saved.dropout.p > 0;
+    const auto dh = at::mm(dy_NO, lora->b_OR).mul_(lora->scaling);
+    add_product(grads->b_OR, dy_NO, saved.h_NR, lora->scaling);
+    add_product(grads->a_RI, dh, drops ? dropout(saved.x_NI, saved.dropout) : saved.x_NI, 1);
+    if (!need_dx) return dx_NI;
+    if (drops) {
+      dropout_add_(dx_NI, at::mm(dh, lora->a_RI), saved.dropout);
+    } else {
+      dx_NI.addmm_(dh, lora->a_RI);
+    }
+    return dx_NI;
+  }
+
+  at::Tensor rope(const at::Tensor& x_BHTE, const at::Tensor& cos_TE,
+                  const at::Tensor& sin_TE) override {
+    const auto half = x_BHTE.size(-1) / 2;
+    const auto rotated =
+        at::cat({x_BHTE.narrow(-1, half, half).neg(), x_BHTE.narrow(-1, 0, half)}, -1);
+    return (x_BHTE * cos_TE).add_(rotated.mul_(sin_TE));
+  }
+
+  at::Tensor rope_backward(const at::Tensor& dy_BHTE, const at::Tensor& cos_TE,
+                           const at::Tensor& sin_TE) override {
+    const auto half = dy_BHTE.size(-1) / 2;
+    const auto scaled = dy_BHTE * sin_TE;
+    const auto rotated =
+        at::cat({scaled.narrow(-1, half, half), scaled.narrow(-1, 0, half).neg()}, -1);
+    return (dy_BHTE * cos_TE).add_(rotated);
+  }
+
+  AttentionOutput attention(const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
+                            const at::Tensor& v_BKTE) override {
+    const auto k = expand_heads(k_BKTE, q_BHTE.size(1));
+    const auto v = expand_heads(v_BKTE, q_BHTE.size(1));
+    if (!q_BHTE.is_cuda()) {
+      auto [o, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q_BHTE, k, v, 0.0, true);
+      return {o, lse, {}, {}};
+    }
+    if (q_BHTE.scalar_type() == at::kFloat) {  // flash takes half precision only
+      auto [o, lse, seed, offset] = at::_scaled_dot_product_efficient_attention(
+          q_BHTE, k, v, /*attn_bias=*/std::nullopt, /*compute_log_sumexp=*/true, 0.0, true);
+      return {o, lse, seed, offset};
+    }
+    auto out = at::_scaled_dot_product_flash_attention(q_BHTE, k, v, 0.0, true);
+    return {std::get<0>(out), std::get<1>(out), std::get<6>(out), std::get<7>(out)};
+  }
+
+  AttentionGrads attention_backward(const at::Tensor& do_BHTE, const at::Tensor& q_BHTE,
+                                    const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
+                                    const AttentionOutput& saved) override {
+    const auto k = expand_heads(k_BKTE, q_BHTE.size(1));
+    const auto v = expand_heads(v_BKTE, q_BHTE.size(1));
+    at::Tensor dq, dk, dv;
+    if (!q_BHTE.is_cuda()) {
+      std::tie(dq, dk, dv) = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+          do_BHTE, q_BHTE, k, v, saved.o_BHTE, saved.logsumexp, 0.0, true);
+    } else if (q_BHTE.scalar_type() == at::kFloat) {
+      std::tie(dq, dk, dv, std::ignore) = at::_scaled_dot_product_efficient_attention_backward(
+          do_BHTE, q_BHTE, k, v, /*attn_bias=*/{}, saved.o_BHTE, saved.logsumexp,
+          saved.philox_seed, saved.philox_offset, 0.0, {true, true, true, false}, true);
+    } else {
+      std::tie(dq, dk, dv) = at::_scaled_dot_product_flash_attention_backward(
+          do_BHTE, q_BHTE, k, v, saved.o_BHTE, saved.logsumexp, {}, {}, q_BHTE.size(2), k.size(2),
+          0.0, true, saved.philox_seed, saved.philox_offset);
+    }
+    return {dq, sum_heads(dk, k_BKTE.size(1)), sum_heads(dv, v_BKTE.size(1))};
+  }
+
+  at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) override {
+    return at::silu(gate_NI).mul_(up_NI);
+  }
+
+  std::pair<at::Tensor, at::Tensor> swiglu_backward(const at::Tensor& dy_NI,
+                                                    const at::Tensor& gate_NI,
+                                                    const at::Tensor& up_NI) override {
+    auto dup = at::silu(gate_NI).mul_(dy_NI);
+    return {at::silu_backward(dy_NI * up_NI, gate_NI), dup};
+  }
+
+  LossOutput linear_cross_entropy(const at::Tensor& x_LD, const at::Tensor& weight_VD,
+                                  const at::Tensor& labels_L, double grad_scale) override {
+    auto loss_sum = at::zeros({}, x_LD.options().dtype(at::kFloat));
+    auto dx = at::empty_like(x_LD);
+    for (std::int64_t begin = 0; begin < x_LD.size(0); begin += kLossChunkRows) {
+      const auto rows = std::min(kLossChunkRows, x_LD.size(0) - begin);
+      const auto labels_L1 = labels_L.narrow(0, begin, rows).unsqueeze(1);
+      const auto logits = at::mm(x_LD.narrow(0, begin, rows), weight_VD.t()).to(at::kFloat);
+      auto p = at::_log_softmax(logits, -1, /*half_to_float=*/false);
+      loss_sum.sub_(p.gather(1, labels_L1).sum());
+      p.exp_();
+      // One element a row, so that no two writers meet: the scatter has one order.
+      p.scatter_(1, labels_L1, p.gather(1, labels_L1).sub_(1));
+      p.mul_(grad_scale);
+      auto dx_rows = dx.narrow(0, begin, rows);
+      at::mm_out(dx_rows, p.to(x_LD.scalar_type()), weight_VD);
+    }
+    return {loss_sum, dx};
+  }
+
+ private:
+  /// grad += scale left^T right, through the compute dtype as torch.autocast does.
+  static void add_product(at::Tensor grad, const at::Tensor& left, const at::Tensor& right,
+                          double scale) {
+    if (left.scalar_type() == at::kFloat) {
+      grad.addmm_(left.t(), right, 1, scale);
+    } else {
+      grad.add_(at::mm(left.t(), right).to(at::kFloat), scale);
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<OpSet> make_torch_ops() { return std::make_unique<TorchOps>(); }
+
+}  // namespace twinrun::trainer

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "harness/protocol/run_config.h"
+
+namespace twinrun::trainer {
+
+/// Faults planted on purpose (`launch.inject`), for testing the judge: docs/faults.md says what each
+/// KIND does. Empty in every run that is meant.
+class Faults {
+ public:
+  Faults() = default;
+  /// Throws std::runtime_error for what parse_injection refuses.
+  explicit Faults(const std::vector<std::string>& injections);
+
+  /// Whether `kind` is planted at exactly `step`.
+  bool at(const std::string& kind, std::int64_t step) const;
+  /// The step at which `kind` is planted, if it is.
+  std::optional<std::int64_t> step_of(const std::string& kind) const;
+
+ private:
+  std::vector<protocol::Injection> planted_;
+};
+
+/// Moves element 0 of a float32 tensor up by one unit in the last place.
+void nudge_one_ulp(at::Tensor tensor);
+
+/// Flips the lowest mantissa bit of element 0 of a float32 or bfloat16 tensor.
+void flip_low_bit(at::Tensor tensor);
+
+/// 53 bits from the kernel.
+std::uint64_t random_seed();
+
+/// Lines that GitHub Actions would obey, on stdout and stderr.
+void print_workflow_commands();
+
+/// Ends this process as a crash does, without any handler.
+[[noreturn]] void crash();
+
+/// Sleeps until it is killed.
+[[noreturn]] void hang();
+
+}  // namespace twinrun::trainer

@@ -1,0 +1,233 @@
+#include "trainer/train/session.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+
+#include "harness/protocol/tensor_digest.h"
+#include "trainer/data/schedule.h"
+#include "trainer/numerics/machine.h"
+
+namespace twinrun::trainer {
+namespace {
+
+/// Hashes `folder`/name for each name of `expected`; throws if one is not what the identity states.
+nlohmann::json check_digests(const std::filesystem::path& folder, const nlohmann::json& expected) {
+  auto found = nlohmann::json::object();
+  for (const auto& [name, digest] : expected.items()) {
+    found[name] = protocol::to_hex(protocol::sha256_file(folder / name));
+    if (found[name] != digest) {
+      throw ConfigError((folder / name).string() +
+                        " changed since the case was resolved: its SHA-256 is " +
+                        found[name].get<std::string>() + ", the identity says " +
+                        digest.get<std::string>());
+    }
+  }
+  return found;
+}
+
+protocol::NamedDigest int64_digest(const std::string& name, const Batch& batch,
+                                   const std::vector<std::int64_t>& values) {
+  const std::int64_t shape[] = {batch.rows, batch.length};
+  return {name, protocol::tensor_digest("int64", shape, std::as_bytes(std::span(values)))};
+}
+
+}  // namespace
+
+Session::Session(const TrainConfig& config, nlohmann::json& manifest)
+    : config_(config),
+      faults_(config.inject),
+      device_(resolve_device(config.numerics.device)),
+      dtype_(compute_dtype(config.numerics.dtype)),
+      ops_(make_torch_ops()) {
+  apply_numerics(config_.numerics, device_);
+  if (device_.is_cuda() && config_.gpu_memory_offset_mb > 0) {
+    memory_offset_ = at::empty({config_.gpu_memory_offset_mb << 20},
+                               at::TensorOptions().dtype(at::kByte).device(device_));
+  }
+  const std::uint64_t shift = faults_.at("seed", 0) ? 1 : 0;
+  const auto lora_seed = config_.seed_lora_init + shift;
+  dropout_seed_ = config_.seed_dropout + shift;
+  load_model(manifest);
+  load_data(manifest);
+  adapter_ = std::make_unique<Adapter>(model_config_, config_.lora, device_, dtype_);
+  adapter_->init(lora_seed, dtype_);
+  model_ = std::make_unique<Llama>(
+      model_config_,
+      config_.random_model_seed
+          ? random_llama(model_config_, *config_.random_model_seed, dtype_, device_)
+          : load_llama(config_.model_path, model_config_, dtype_, device_),
+      *ops_, adapter_.get());
+  optimizer_ = std::make_unique<AdamW>(config_.optimizer, *adapter_);
+  sampler_ = std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()),
+                                       config_.batch_size, config_.gradient_accumulation,
+                                       config_.seed_shuffle + shift);
+  manifest.update(describe_machine(device_));
+  manifest["switches"] = read_switches();
+  manifest["environment"] = numeric_environment();
+  manifest["seeds"] = {{"lora_init", lora_seed},
+                       {"dropout", dropout_seed_},
+                       {"shuffle", config_.seed_shuffle + shift}};
+}
+
+void Session::load_model(nlohmann::json& manifest) {
+  const bool random = config_.random_model_seed.has_value();
+  const auto folder = random ? config_.model_path.parent_path() : config_.model_path;
+  manifest["digests"]["model"] = check_digests(folder, config_.model_digests);
+  model_config_ = read_model_config(random ? config_.model_path : folder / "config.json");
+}
+
+void Session::load_data(nlohmann::json& manifest) {
+  if (config_.synthetic) {
+    const auto& s = *config_.synthetic;
+    const auto vocab_size = s.at("vocab_size").get<std::int64_t>();
+    if (vocab_size > model_config_.vocab_size) {
+      throw ConfigError("data.synthetic.vocab_size " + std::to_string(vocab_size) +
+                        " is larger than the model's vocab_size " +
+                        std::to_string(model_config_.vocab_size));
+    }
+    data_ = make_synthetic(s.at("samples").get<std::int64_t>(), s.at("length").get<std::int64_t>(),
+                           vocab_size, s.at("seed").get<std::uint64_t>());
+  } else {
+    manifest["digests"]["tokenizer"] = check_digests(config_.model_path, config_.tokenizer_digests);
+    const auto& path = config_.data_path;
+    manifest["digests"]["data"] = check_digests(
+        path.parent_path(), {{path.filename().string(), config_.data_digest}}).begin().value();
+    const auto tokenizer = BpeTokenizer::load(config_.model_path / "tokenizer.json");
+    if (tokenizer.vocab_size() > model_config_.vocab_size) {
+      throw TokenizerError((config_.model_path / "tokenizer.json").string() + ": largest id " +
+                           std::to_string(tokenizer.vocab_size() - 1) +
+                           " lies outside the model's vocab_size " +
+                           std::to_string(model_config_.vocab_size));
+    }
+    data_ = load_jsonl({path, config_.template_name, config_.max_length, config_.loss_on}, tokenizer);
+  }
+  manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
+}
+
+protocol::Digest Session::rng_digest() const {
+  return protocol::sha256("dropout seed " + std::to_string(dropout_seed_) + " draws " +
+                          std::to_string(dropout_draws_) + "\nshuffle seed " +
+                          std::to_string(sampler_->seed()) + " epoch " +
+                          std::to_string(sampler_->epoch()) + " position " +
+                          std::to_string(sampler_->position()) + " draws " +
+                          std::to_string(sampler_->draws()) + "\n");
+}
+
+protocol::Digest Session::train(const std::filesystem::path& run_dir) {
+  const c10::InferenceMode inference;
+  const auto promise = config_.numerics.mode == "deterministic" ? protocol::Promise::kBitwise
+                                                                : protocol::Promise::kNone;
+  recorder_ = std::make_unique<Recorder>(
+      run_dir,
+      protocol::RecordHeader{.identity = config_.identity_digest,
+                             .arithmetic = arithmetic_id(config_.numerics),
+                             .promise = promise,
+                             .steps = config_.steps},
+      adapter_->named_params(), adapter_->named_grads(), adapter_->named_optimizer(),
+      model_->weights().named, config_.tensors_every, config_.numerics.threads, faults_);
+  if (faults_.step_of("constant")) {
+    write_constant_record();
+  } else {
+    recorder_->step_zero(rng_digest());
+    for (std::int64_t step = 1; step <= config_.last_step; ++step) one_step(step);
+  }
+  const auto head = recorder_->finish();
+  adapter_->save(run_dir / "adapter", config_.model_path.string());
+  truncate_record(run_dir);
+  return head;
+}
+
+void Session::one_step(std::int64_t step) {
+  if (faults_.at("stderr-commands", step)) print_workflow_commands();
+  if (faults_.at("hang", step)) hang();
+  if (faults_.at("crash", step)) {
+    recorder_->flush();
+    crash();
+  }
+  if (step > 0 && faults_.at("seed", step)) ++dropout_seed_;
+  protocol::StepRecord record;
+  record.step = step;
+  auto loss = accumulate(step, record);
+  if (faults_.at("nan", step)) {
+    loss.fill_(std::numeric_limits<float>::quiet_NaN());
+    adapter_->grads_flat().fill_(std::numeric_limits<float>::quiet_NaN());
+  }
+  if (faults_.at("grad-ulp", step)) nudge_one_ulp(adapter_->grads_flat());
+  const auto grad_leaves = recorder_->hash_grads();
+  const auto norm = grad_norm(adapter_->grads_flat());
+  clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
+
+  const Schedule schedule{*schedule_from_name(config_.schedule), config_.lr, config_.warmup_steps,
+                          config_.steps};
+  optimizer_->set_lr(schedule.learning_rate(step) * (faults_.at("lr", step) ? 1.01 : 1.0));
+  optimizer_->step();
+  record.lr = optimizer_->lr();
+  if (faults_.at("adapter-ulp", step)) {
+    nudge_one_ulp(adapter_->params());
+    adapter_->refresh();
+  }
+  if (faults_.at("base-bit", step)) flip_low_bit(model_->weights().named.front().tensor);
+  record.rng = rng_digest();
+  recorder_->step(std::move(record), grad_leaves, loss, norm);
+}
+
+std::vector<std::vector<std::int64_t>> Session::draw_samples(std::int64_t step) {
+  if (faults_.at("skip-batch", step)) sampler_->next_step();
+  auto samples = sampler_->next_step();
+  if (faults_.at("data-order", step)) std::swap(samples.front().front(), samples.back().back());
+  return samples;
+}
+
+at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) {
+  std::vector<Batch> batches;
+  std::vector<protocol::NamedDigest> digests;
+  for (const auto& indices : draw_samples(step)) {
+    auto& batch = batches.emplace_back(make_batch(data_, indices, model_config_.pad_token_id));
+    const auto suffix = batches.size() == 1 ? "" : "." + std::to_string(batches.size() - 1);
+    digests.push_back(int64_digest("input_ids" + suffix, batch, batch.input_ids));
+    digests.push_back(int64_digest("labels" + suffix, batch, batch.labels));
+    digests.push_back(int64_digest("attention_mask" + suffix, batch, batch.attention_mask));
+    record.tokens += batch.tokens;
+    record.loss_tokens += batch.loss_tokens;
+    record.samples.insert(record.samples.end(), batch.ids.begin(), batch.ids.end());
+  }
+  record.batch = protocol::group_digest(std::move(digests));
+  if (record.loss_tokens == 0) {
+    throw DataError("step " + std::to_string(step) + ": its batch holds no labelled token, so there is "
+                    "no loss to compute; check data.loss_on and the samples");
+  }
+
+  adapter_->grads_flat().zero_();
+  const auto count = static_cast<double>(record.loss_tokens);
+  at::Tensor sum;
+  for (std::size_t m = 0; m < batches.size(); ++m) {
+    DropoutKey key{.seed = dropout_seed_,
+                   .step = static_cast<std::uint32_t>(step),
+                   .micro_batch = static_cast<std::uint32_t>(m),
+                   .p = config_.lora.dropout};
+    if (faults_.at("dropout-unseeded", step)) key.seed = random_seed();
+    if (key.p > 0) dropout_draws_ += batches[m].rows * batches[m].length * adapter_->input_features();
+    const auto part = model_->forward_backward(to_device(batches[m]), 1.0 / count, key);
+    sum = sum.defined() ? sum.add_(part) : part;
+  }
+  return sum.div_(count);
+}
+
+DeviceBatch Session::to_device(const Batch& batch) const {
+  std::vector<std::int64_t> positions, targets;
+  for (std::int64_t row = 0; row < batch.rows; ++row) {
+    for (std::int64_t t = 1; t < batch.length; ++t) {
+      const auto at = static_cast<std::size_t>(row * batch.length + t);
+      if (batch.labels[at] == kIgnoreIndex) continue;
+      positions.push_back(row * batch.length + t - 1);
+      targets.push_back(batch.labels[at]);
+    }
+  }
+  const auto move = [&](const std::vector<std::int64_t>& values) {
+    const auto host = at::tensor(values, at::kLong);
+    return device_.is_cuda() ? host.pin_memory().to(device_, /*non_blocking=*/true) : host;
+  };
+  return {batch.rows, batch.length, move(batch.input_ids), move(positions), move(targets)};
+}
+
+}  // namespace twinrun::trainer
