@@ -64,10 +64,12 @@ struct Batch {
   std::int64_t tokens = 0;       ///< without padding
   std::int64_t loss_tokens = 0;  ///< labels that are used: those at position >= 1
 };
-Batch make_batch(const Dataset& data, const std::vector<std::int64_t>& indices, std::int64_t pad_id);
+Batch make_batch(const Dataset& data, const std::vector<std::int64_t>& indices,
+                 std::int64_t pad_id);
 
-/// Walks the data: a step takes batch_size x gradient_accumulation samples of the epoch's order; what
-/// does not fill a step at the end of an epoch is dropped. Throws DataError if one epoch fills none.
+/// Walks the data: a step takes batch_size x gradient_accumulation samples of the epoch's order;
+/// what does not fill a step at the end of an epoch is dropped. Throws DataError if one epoch fills
+/// none.
 class Sampler {
  public:
   Sampler(std::int64_t samples, std::int64_t batch_size, std::int64_t gradient_accumulation,

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -20,14 +21,16 @@ struct ModelConfig {
   double rope_theta = 10000.0;
   double rms_norm_eps = 1e-6;
   bool tie_word_embeddings = false;
-  std::int64_t pad_token_id = 0;  ///< the file's, else its (first) eos_token_id, else 0
+  std::int64_t pad_token_id = 0;             ///< the file's, else its (first) eos_token_id, else 0
+  std::optional<std::int64_t> eos_token_id;  ///< the file's, the first of a list
 };
 
 /// Reads a Hugging Face config.json (top-level rope_theta, or transformers 5's rope_parameters).
 ///
-/// Throws ModelError (file, field, value) for a missing or ill-typed field, sizes that do not fit each
-/// other, and by name for every field that would change the result and is not built: another
-/// model_type or hidden_act, rope scaling, sliding window, biases, quantization, a field nobody knows.
+/// Throws ModelError (file, field, value) for a missing or ill-typed field, sizes that do not fit
+/// each other, and by name for every field that would change the result and is not built: another
+/// model_type or hidden_act, rope scaling, sliding window, biases, quantization, a field nobody
+/// knows.
 ModelConfig read_model_config(const std::filesystem::path& config_json);
 
 }  // namespace twinrun::trainer
