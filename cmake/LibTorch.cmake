@@ -4,6 +4,9 @@
 # TWINRUN_LIBTORCH  folder with include/ and lib/ (the `torch` package of a wheel, or an unpacked
 #                   libtorch archive); ci/bootstrap prints the one it installed.
 set(TWINRUN_LIBTORCH "$ENV{TWINRUN_LIBTORCH}" CACHE PATH "LibTorch folder (include/, lib/)")
+if(NOT TWINRUN_LIBTORCH)  # an empty value cached by an earlier configure
+  set(TWINRUN_LIBTORCH "$ENV{TWINRUN_LIBTORCH}" CACHE PATH "LibTorch folder (include/, lib/)" FORCE)
+endif()
 if(NOT EXISTS ${TWINRUN_LIBTORCH}/include/ATen/ATen.h)
   message(FATAL_ERROR "TWINRUN_LIBTORCH='${TWINRUN_LIBTORCH}' holds no include/ATen/ATen.h. "
     "Run ci/bootstrap, or name a LibTorch 2.11 folder. The judge alone: cmake --preset harness.")

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdio>
+#include <stdexcept>
 
 #include <ATen/ATen.h>
 
@@ -14,6 +15,21 @@ namespace twinrun::trainer {
 
 Faults::Faults(const std::vector<std::string>& injections) {
   for (const auto& text : injections) planted_.push_back(protocol::parse_injection(text));
+}
+
+void Faults::require_plantable(std::int64_t steps, std::int64_t batch_size) const {
+  for (const auto& [kind, step] : planted_) {
+    const bool whole_run = kind == "constant";
+    const bool right_step = kind == "seed" ? step == 0 : step >= 1 && step <= steps;
+    if (!whole_run && !right_step) {
+      throw std::invalid_argument("--inject " + kind + "@" + std::to_string(step) +
+                                  ": it can be planted at step " +
+                                  (kind == "seed" ? "0" : "1 to " + std::to_string(steps)));
+    }
+    if (kind == "data-order" && batch_size < 2) {
+      throw std::invalid_argument("--inject data-order needs a batch_size of at least 2");
+    }
+  }
 }
 
 bool Faults::at(const std::string& kind, std::int64_t step) const {

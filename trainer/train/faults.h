@@ -19,6 +19,10 @@ class Faults {
   /// Throws std::runtime_error for what parse_injection refuses.
   explicit Faults(const std::vector<std::string>& injections);
 
+  /// Throws std::invalid_argument (the caller can fix it) for a fault that this run cannot plant: a step
+  /// beyond `steps`, `seed` elsewhere than at 0, `data-order` with one row.
+  void require_plantable(std::int64_t steps, std::int64_t batch_size) const;
+
   /// Whether `kind` is planted at exactly `step`.
   bool at(const std::string& kind, std::int64_t step) const;
   /// The step at which `kind` is planted, if it is.

@@ -3,6 +3,7 @@
 #include <ctime>
 #include <iostream>
 #include <new>
+#include <stdexcept>
 
 #include <c10/util/Exception.h>
 
@@ -107,6 +108,8 @@ int run_training(const protocol::RunConfig& config, const std::filesystem::path&
   } catch (const TokenizerError& error) {
     return usage(error);
   } catch (const NumericsError& error) {
+    return usage(error);
+  } catch (const std::invalid_argument& error) {
     return usage(error);
   } catch (const std::bad_alloc&) {
     return manifest.end("failed", "out of memory", kExitFailed);

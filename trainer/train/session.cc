@@ -31,6 +31,13 @@ protocol::NamedDigest int64_digest(const std::string& name, const Batch& batch,
   return {name, protocol::tensor_digest("int64", shape, std::as_bytes(std::span(values)))};
 }
 
+/// In the order of the names as they are digested.
+at::Tensor first_tensor(const std::vector<NamedTensor>& tensors) {
+  return std::min_element(tensors.begin(), tensors.end(),
+                          [](const auto& a, const auto& b) { return a.name < b.name; })
+      ->tensor;
+}
+
 }  // namespace
 
 Session::Session(const TrainConfig& config, nlohmann::json& manifest)
@@ -39,6 +46,7 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
       device_(resolve_device(config.numerics.device)),
       dtype_(compute_dtype(config.numerics.dtype)),
       ops_(make_torch_ops()) {
+  faults_.require_plantable(config_.steps, config_.batch_size);
   apply_numerics(config_.numerics, device_);
   if (device_.is_cuda() && config_.gpu_memory_offset_mb > 0) {
     memory_offset_ = at::empty({config_.gpu_memory_offset_mb << 20},
@@ -144,7 +152,7 @@ void Session::one_step(std::int64_t step) {
     recorder_->flush();
     crash();
   }
-  if (step > 0 && faults_.at("seed", step)) ++dropout_seed_;
+  if (faults_.at("dropout-unseeded", step)) dropout_seed_ = random_seed();
   protocol::StepRecord record;
   record.step = step;
   auto loss = accumulate(step, record);
@@ -152,7 +160,7 @@ void Session::one_step(std::int64_t step) {
     loss.fill_(std::numeric_limits<float>::quiet_NaN());
     adapter_->grads_flat().fill_(std::numeric_limits<float>::quiet_NaN());
   }
-  if (faults_.at("grad-ulp", step)) nudge_one_ulp(adapter_->grads_flat());
+  if (faults_.at("grad-ulp", step)) nudge_one_ulp(first_tensor(adapter_->named_grads()));
   const auto grad_leaves = recorder_->hash_grads();
   const auto norm = grad_norm(adapter_->grads_flat());
   clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
@@ -163,10 +171,10 @@ void Session::one_step(std::int64_t step) {
   optimizer_->step();
   record.lr = optimizer_->lr();
   if (faults_.at("adapter-ulp", step)) {
-    nudge_one_ulp(adapter_->params());
+    nudge_one_ulp(first_tensor(adapter_->named_params()));
     adapter_->refresh();
   }
-  if (faults_.at("base-bit", step)) flip_low_bit(model_->weights().named.front().tensor);
+  if (faults_.at("base-bit", step)) flip_low_bit(first_tensor(model_->weights().named));
   record.rng = rng_digest();
   recorder_->step(std::move(record), grad_leaves, loss, norm);
 }
@@ -174,7 +182,7 @@ void Session::one_step(std::int64_t step) {
 std::vector<std::vector<std::int64_t>> Session::draw_samples(std::int64_t step) {
   if (faults_.at("skip-batch", step)) sampler_->next_step();
   auto samples = sampler_->next_step();
-  if (faults_.at("data-order", step)) std::swap(samples.front().front(), samples.back().back());
+  if (faults_.at("data-order", step)) std::swap(samples.front().at(0), samples.front().at(1));
   return samples;
 }
 
@@ -205,7 +213,6 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
                    .step = static_cast<std::uint32_t>(step),
                    .micro_batch = static_cast<std::uint32_t>(m),
                    .p = config_.lora.dropout};
-    if (faults_.at("dropout-unseeded", step)) key.seed = random_seed();
     if (key.p > 0) dropout_draws_ += batches[m].rows * batches[m].length * adapter_->input_features();
     const auto part = model_->forward_backward(to_device(batches[m]), 1.0 / count, key);
     sum = sum.defined() ? sum.add_(part) : part;

@@ -1,0 +1,50 @@
+#include "trainer/train/optimizer.h"
+
+#include <cmath>
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "tests/trainer/tiny_model.h"
+
+namespace twinrun::trainer {
+namespace {
+
+TEST(AdamW, FollowsThePaperInDoublePrecision) {
+  const AdamWOptions options{.beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = 0.1};
+  Adapter adapter(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
+  adapter.init(11, at::kFloat);
+  AdamW optimizer(options, adapter);
+  double w = adapter.params()[0].item<double>(), m = 0, v = 0;
+  for (int t = 1; t <= 20; ++t) {
+    const double g = std::sin(t) + 0.3, lr = 0.01 * t;
+    adapter.grads_flat().fill_(g);
+    optimizer.set_lr(lr);
+    optimizer.step();
+    m = options.beta1 * m + (1 - options.beta1) * g;
+    v = options.beta2 * v + (1 - options.beta2) * g * g;
+    w -= lr * options.weight_decay * w;
+    w -= lr * (m / (1 - std::pow(options.beta1, t))) /
+         (std::sqrt(v / (1 - std::pow(options.beta2, t))) + options.eps);
+    ASSERT_NEAR(adapter.params()[0].item<double>(), w, 1e-5 * std::abs(w) + 1e-6) << "step " << t;
+  }
+}
+
+TEST(ClipGrads, ScalesOnlyAboveTheLimit) {
+  auto grads = at::tensor({3.0F, 4.0F});
+  const auto norm = grad_norm(grads);
+  EXPECT_FLOAT_EQ(norm.item<float>(), 5);
+  clip_grads(grads, norm, 10);
+  EXPECT_TRUE(at::equal(grads, at::tensor({3.0F, 4.0F})));
+  clip_grads(grads, norm, 1);
+  EXPECT_NEAR(grad_norm(grads).item<double>(), 1, 1e-6);
+}
+
+TEST(ClipGrads, NanStaysNan) {
+  auto grads = at::tensor({3.0F, std::nanf("")});
+  clip_grads(grads, grad_norm(grads), 1);
+  EXPECT_TRUE(grads.isnan().all().item<bool>());
+}
+
+}  // namespace
+}  // namespace twinrun::trainer
