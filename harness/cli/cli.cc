@@ -79,7 +79,7 @@ int run_command_line(const std::vector<std::string>& args) {
     return command.run({args.begin() + 1, args.end()});
   }
   const std::string near = nearest_word(word, names);
-  throw UsageError("no command '" + printable(word) + "'" +
+  throw UsageError("no command '" + one_line(word) + "'" +
                    (near.empty() ? "" : "; did you mean '" + near + "'?") +
                    " `twinrun --help` lists them");
 }

@@ -14,10 +14,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-std::string write_config(const RunPlan& plan, const ResolvedCase& resolved) {
+std::string write_config(const RunPlan& plan) {
   protocol::RunConfig config = plan.config;
   config.launch["run"] = plan.name;
-  config.launch["command"] = resolved.command;
   config.launch["inject"] = plan.inject;
   config.launch["nuisance"] = plan.nuisance.to_json();
   fs::create_directories(plan.dir);
@@ -28,13 +27,13 @@ std::string write_config(const RunPlan& plan, const ResolvedCase& resolved) {
 
 void refuse_usage_error(const LaunchResult& launch, const RunView& view, const RunPlan& plan) {
   if (launch.outcome == LaunchResult::Outcome::kNotStarted) {
-    throw UsageError("the trainer could not be started: " + printable(launch.stderr_tail));
+    throw UsageError("the trainer could not be started: " + one_line(launch.stderr_tail));
   }
   const bool usage = launch.outcome == LaunchResult::Outcome::kExited && launch.exit_code == 2 &&
                      manifest_text(view, "status") == "usage_error";
   if (!usage) return;
   throw UsageError("run " + plan.name +
-                   ", the trainer says: " + printable(manifest_text(view, "message")));
+                   ", the trainer says: " + one_line(manifest_text(view, "message")));
 }
 
 /// How the process ended.
@@ -94,7 +93,7 @@ void judge_process(const LaunchResult& launch, RunView& view) {
 JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet) {
   LaunchOptions options;
   options.command = resolved.command;
-  const std::string config_file = write_config(plan, resolved);
+  const std::string config_file = write_config(plan);
   options.command.insert(options.command.end(),
                          {"train", config_file, "--run-dir", plan.dir.string()});
   options.run_dir = plan.dir;
@@ -112,7 +111,7 @@ JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool qu
   refuse_usage_error(*run.launch, run.view, plan);
   judge_process(*run.launch, run.view);
   const bool intact = run.view.verdict == Verdict::kReproduced;
-  progress.finish(intact ? "complete" : printable(run.view.problem + " (" + run.outcome + ")"));
+  progress.finish(intact ? "complete" : one_line(run.view.problem + " (" + run.outcome + ")"));
   return run;
 }
 

@@ -28,12 +28,12 @@ std::vector<RunInjection> parse_run_injections(const std::vector<std::string>& t
   for (const std::string& text : texts) {
     const std::size_t colon = text.find(':');
     if (colon == std::string::npos) {
-      throw UsageError("--inject: '" + printable(text) + "' has to be RUN:KIND@STEP, as in b:lr@3");
+      throw UsageError("--inject: '" + one_line(text) + "' has to be RUN:KIND@STEP, as in b:lr@3");
     }
     const std::string run = text.substr(0, colon);
     const bool known = std::find(run_names.begin(), run_names.end(), run) != run_names.end();
     if (!known && run != "both") {
-      throw UsageError("--inject: no run '" + printable(run) + "'; there are " +
+      throw UsageError("--inject: no run '" + one_line(run) + "'; there are " +
                        list_words(run_names) + ", and `both` for every run");
     }
     require_fault(text.substr(colon + 1), steps);

@@ -29,7 +29,7 @@ std::string unknown_flag(const CommandSpec& spec, const std::string& flag) {
   std::vector<std::string> known;
   for (const auto& option : spec.flags.options()) known.push_back("--" + option->long_name());
   const std::string near = nearest_word(flag.substr(0, flag.find('=')), known);
-  return "unknown flag '" + printable(flag) + "'" +
+  return "unknown flag '" + one_line(flag) + "'" +
          (near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
@@ -71,7 +71,7 @@ std::optional<ParsedCommand> parse_command(CommandSpec spec, const std::vector<s
     throw UsageError("twinrun " + spec.name + ": " + unknown_flag(spec, error.get_option_name()) +
                      hint);
   } catch (const po::error& error) {
-    throw UsageError("twinrun " + spec.name + ": " + printable(error.what()) + hint);
+    throw UsageError("twinrun " + spec.name + ": " + one_line(error.what()) + hint);
   }
   if (parsed.has("help")) {
     std::cout << help_text(spec);

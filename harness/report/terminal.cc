@@ -19,11 +19,11 @@ class Rows {
 
   /// One line, cut to the width.
   void add(const std::string& label, const std::string& text) {
-    push(label, ellipsize(printable(text), kBodyColumns));
+    push(label, ellipsize(one_line(text), kBodyColumns));
   }
   /// At most `limit` lines; the last one ends in "..." if something is missing.
   void add_wrapped(const std::string& label, const std::string& text, std::size_t limit) {
-    const std::vector<std::string> lines = wrap(printable(text), kBodyColumns);
+    const std::vector<std::string> lines = wrap(one_line(text), kBodyColumns);
     for (std::size_t i = 0; i < std::min(limit, lines.size()); ++i) {
       const bool cut = i + 1 == limit && lines.size() > limit;
       push(i == 0 ? label : "", cut ? ellipsize(lines[i] + " ...", kBodyColumns) : lines[i]);
@@ -238,9 +238,9 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
     rows.add_reserved(i == 0 ? "look again" : "", command[i]);
   }
   const std::string word = to_string(report.verdict);
-  const std::string name = report.case_name.empty() ? "" : printable(report.case_name) + ": ";
+  const std::string name = report.case_name.empty() ? "" : one_line(report.case_name) + ": ";
   const std::string sentence =
-      ellipsize(name + printable(headline(report)), kTerminalColumns - word.size() - 2);
+      ellipsize(name + one_line(headline(report)), kTerminalColumns - word.size() - 2);
   return colored(report.verdict, word, options.color) + "  " + sentence + "\n" + rows.text();
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "harness/report/printable.h"
+
 namespace twinrun::harness {
 namespace {
 
@@ -18,13 +20,12 @@ std::size_t bytes_of(std::string_view text, std::size_t width) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) c = ' ';
+std::string one_line(std::string_view text) {
+  std::string line = printable(text);
+  for (char& c : line) {
+    if (c == '\n' || c == '\t') c = ' ';
   }
-  return result;
+  return line;
 }
 
 std::size_t columns(std::string_view text) {

@@ -7,9 +7,9 @@
 
 namespace twinrun::harness {
 
-/// `text` fit for one line of a terminal or a CI log: control characters, line feeds among them,
-/// become spaces, so that nothing a trainer wrote can start a line or an escape sequence of ours.
-std::string printable(std::string_view text);
+/// `text` fit for one line of a terminal or a CI log: printable, line feeds and tabs as spaces, so
+/// that nothing a trainer wrote can start a line or an escape sequence of ours.
+std::string one_line(std::string_view text);
 
 /// Columns that `text` takes: its UTF-8 code points.
 std::size_t columns(std::string_view text);
