@@ -7,6 +7,7 @@
 #include "harness/cli/cli.h"
 #include "harness/exit_code.h"
 #include "harness/launch/launch.h"
+#include "harness/report/printable.h"
 
 namespace {
 
@@ -15,7 +16,9 @@ using twinrun::harness::ExitCode;
 int fail(const std::string& message, ExitCode code) {
   std::string text;
   // A continued line is indented, so that no text of a file can start a line of ours.
-  for (const char c : message) text += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  for (const char c : twinrun::harness::printable(message)) {
+    text += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  }
   std::cerr << "twinrun: " << text << "\n";
   return static_cast<int>(code);
 }
