@@ -12,8 +12,8 @@ namespace twinrun::harness {
 /// A case file, read strictly and resolved: defaults filled in, files hashed, paths absolute.
 struct ResolvedCase {
   std::string name;
-  std::filesystem::path case_file;   ///< absolute
-  protocol::RunConfig config;        ///< launch.run, nuisance, inject, stop_after at their neutral values
+  std::filesystem::path case_file;  ///< absolute
+  protocol::RunConfig config;  ///< launch.run, nuisance, inject, stop_after at their neutral values
   std::vector<std::string> command;  ///< the trainer; programs resolved to absolute paths
   bool foreign_trainer = false;      ///< trainer.command was given
   int runs = 2;
@@ -22,7 +22,7 @@ struct ResolvedCase {
 };
 
 struct CaseOptions {
-  std::vector<std::string> overrides;     ///< --set KEY=VALUE: dotted path, YAML scalar or flow value
+  std::vector<std::string> overrides;  ///< --set KEY=VALUE: dotted path, YAML scalar or flow value
   std::filesystem::path default_trainer;  ///< twinrun-train, used when the case names none
 };
 

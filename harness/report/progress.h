@@ -5,8 +5,8 @@
 
 namespace twinrun::harness {
 
-/// Progress of a run on stderr: a bar on a terminal (steps, steps/s, ETA), one line every few seconds
-/// with `CI` set or no terminal, nothing when `quiet`.
+/// Progress of a run on stderr: a bar on a terminal (steps, steps/s, ETA), one line every few
+/// seconds with `CI` set or no terminal, nothing when `quiet`.
 class Progress {
  public:
   Progress(std::string label, std::int64_t steps, bool quiet);

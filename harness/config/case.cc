@@ -1,0 +1,355 @@
+#include "harness/config/case.h"
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+#include <system_error>
+#include <utility>
+
+#include "harness/config/case_files.h"
+#include "harness/config/cores.h"
+#include "harness/config/fields.h"
+#include "harness/config/trainer_command.h"
+#include "harness/exit_code.h"
+
+namespace twinrun::harness {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr std::int64_t kCountMax = 1'000'000'000;
+constexpr std::int64_t kThreadsMax = 4096;
+
+/// What reading a section needs to know of the whole case.
+struct Context {
+  fs::path folder;  ///< of the case file: paths are relative to it
+  bool foreign = false;
+  Absent absent() const { return foreign ? Absent::kLeaveOut : Absent::kFallback; }
+};
+
+fs::path read_path(const YamlNode& node, const Context& context) {
+  return (context.folder / text()(node).get<std::string>()).lexically_normal();
+}
+
+/// A choice of twinrun-train's; a foreign trainer may have others.
+Parse trainer_word(const Context& context, std::vector<std::string> built,
+                   std::vector<std::string> not_built = {}) {
+  return context.foreign ? text() : word(std::move(built), std::move(not_built));
+}
+
+Parse seed_value() { return integer(0); }
+
+json zero_until_built(const YamlNode& node) {
+  if (integer(0)(node) != 0) fail_at(node, "is not built yet: leave it 0");
+  return 0;
+}
+
+json target_modules(const YamlNode& node, const Context& context) {
+  static const std::vector<std::string> kLinears = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
+                                                    "gate_proj", "up_proj", "down_proj"};
+  if (node.kind == YamlNode::Kind::kScalar && node.scalar == "all-linear") return node.scalar;
+  if (node.kind != YamlNode::Kind::kList || node.items.empty()) {
+    fail_at(node, "expected all-linear or a list of module names, such as [q_proj, v_proj]");
+  }
+  std::vector<std::string> modules;
+  for (const YamlNode& item : node.items) {
+    modules.push_back(trainer_word(context, kLinears)(item));
+    if (std::count(modules.begin(), modules.end(), modules.back()) > 1) {
+      fail_at(item, "'" + modules.back() + "' is listed twice");
+    }
+  }
+  std::sort(modules.begin(), modules.end());
+  return modules;
+}
+
+struct ModelPart {
+  json identity;
+  fs::path path;              ///< folder, or the random model's configuration file
+  fs::path tokenizer_folder;  ///< where its tokenizer stands
+};
+
+ModelPart read_model(const YamlNode& node, const Context& context) {
+  const Section section(node, {"path", "dtype", "config", "init", "seed"});
+  ModelPart part;
+  part.identity =
+      read_fields(section, {{"dtype", trainer_word(context, {"float32", "bfloat16"}), "float32"}},
+                  context.absent());
+  if (section.has("path") == section.has("config")) {
+    fail_at(node, "give either path: FOLDER or config: FILE with init: random and seed: N");
+  }
+  if (const YamlNode* path = section.find("path")) {
+    for (const char* key : {"init", "seed"}) {
+      if (const YamlNode* other = section.find(key)) fail_at(*other, "only goes with model.config");
+    }
+    part.path = read_path(*path, context);
+    part.tokenizer_folder = part.path;
+    part.identity["files"] = digest_model_folder(*path, part.path);
+    return part;
+  }
+  part.path = read_path(section.require("config"), context);
+  part.tokenizer_folder = part.path.parent_path();
+  part.identity["init"] = word({"random"})(section.require("init"));
+  part.identity["seed"] = seed_value()(section.require("seed"));
+  part.identity["config"] = digest_file(section.require("config"), part.path);
+  return part;
+}
+
+struct DataPart {
+  json identity;
+  std::optional<fs::path> path;  ///< absent for synthetic data
+};
+
+DataPart read_data(const YamlNode& node, const Context& context) {
+  const Section section(node, {"path", "template", "max_length", "loss_on", "synthetic"});
+  DataPart part;
+  if (const YamlNode* synthetic = section.find("synthetic")) {
+    for (const char* key : {"path", "template", "max_length", "loss_on"}) {
+      if (const YamlNode* other = section.find(key)) {
+        fail_at(*other, "does not go with data.synthetic: every position of it is labelled");
+      }
+    }
+    const std::vector<Field> fields = {{"samples", integer(1, kCountMax), {}},
+                                       {"length", integer(2, kCountMax), {}},
+                                       {"vocab_size", integer(2, kCountMax), {}},
+                                       {"seed", seed_value(), {}}};
+    part.identity["synthetic"] =
+        read_fields(Section(*synthetic, keys_of(fields)), fields, Absent::kFallback);
+    return part;
+  }
+  const YamlNode* path = section.find("path");
+  if (path == nullptr) fail_at(node, "give either path: FILE or synthetic: {...}");
+  part.path = read_path(*path, context);
+  part.identity = read_fields(
+      section,
+      {{"template", trainer_word(context, {"chatml", "text"}, {"llama2", "llama3", "mistral"}), {}},
+       {"max_length", integer(2, kCountMax), {}},
+       {"loss_on", trainer_word(context, {"response", "all"}), "response"}},
+      context.absent());
+  part.identity["sha256"] = digest_file(*path, *part.path);
+  return part;
+}
+
+json read_lora(const YamlNode& node, const Context& context) {
+  const std::vector<Field> fields = {
+      {"rank", integer(1, kCountMax), {}},
+      {"alpha", number({.low = 0, .low_open = true}), {}},
+      {"dropout", number({.low = 0, .high = 1, .high_open = true}), 0.0},
+      {"target_modules", [&](const YamlNode& n) { return target_modules(n, context); }, {}}};
+  return read_fields(Section(node, keys_of(fields)), fields, context.absent());
+}
+
+json read_optimizer(const YamlNode& node, const Context& context) {
+  const NumberRange beta = {.low = 0, .high = 1, .high_open = true};
+  const std::vector<Field> fields = {
+      {"name", trainer_word(context, {"adamw"}, {"adam", "sgd", "adafactor", "lion"}), "adamw"},
+      {"lr", number({.low = 0}), {}},
+      {"beta1", number(beta), 0.9},
+      {"beta2", number(beta), 0.999},
+      {"eps", number({.low = 0, .low_open = true}), 1e-8},
+      {"weight_decay", number({.low = 0}), 0.0}};
+  return read_fields(Section(node, keys_of(fields)), fields, context.absent());
+}
+
+json read_schedule(const YamlNode& node, const Context& context) {
+  const std::vector<Field> fields = {
+      {"name", trainer_word(context, {"constant", "linear", "cosine"}), "constant"},
+      {"warmup_steps", integer(0, kCountMax), 0}};
+  return read_fields(Section(node, keys_of(fields)), fields, context.absent());
+}
+
+/// `train` without eval_every and checkpoint_every, which must be 0 where they are given.
+json read_train(const YamlNode& node, const Context& context) {
+  const std::vector<Field> fields = {
+      {"batch_size", integer(1, kCountMax), {}},
+      {"gradient_accumulation", integer(1, kCountMax), 1},
+      {"max_grad_norm", number({.low = 0, .low_open = true}), 1.0},
+      {"optimizer", [&](const YamlNode& n) { return read_optimizer(n, context); }, {}},
+      {"schedule", [&](const YamlNode& n) { return read_schedule(n, context); },
+       json{{"name", "constant"}, {"warmup_steps", 0}}}};
+  const std::vector<Field> launch = {{"eval_every", zero_until_built, 0},
+                                     {"checkpoint_every", zero_until_built, 0}};
+  std::vector<std::string> keys = {"steps"};
+  for (const auto& more : {keys_of(fields), keys_of(launch)}) {
+    keys.insert(keys.end(), more.begin(), more.end());
+  }
+  const Section section(node, std::move(keys));
+  json train = read_fields(section, fields, context.absent());
+  train["steps"] = integer(1, kCountMax)(section.require("steps"));
+  read_fields(section, launch, Absent::kLeaveOut);
+  return train;
+}
+
+json read_seeds(const Section& root, std::int64_t seed) {
+  const auto derived = [&](const char* name) {
+    return protocol::derive_seed(name, static_cast<std::uint64_t>(seed));
+  };
+  const std::vector<Field> fields = {{"lora_init", seed_value(), seed},
+                                     {"dropout", seed_value(), derived("dropout")},
+                                     {"shuffle", seed_value(), derived("shuffle")}};
+  return read_fields(Section(root.find_section("seeds"), keys_of(fields)), fields,
+                     Absent::kFallback);
+}
+
+json device(const YamlNode& node) {
+  const std::string name = text()(node);
+  const bool indexed = name.rfind("cuda:", 0) == 0;
+  if (!indexed) return word({"auto", "cpu", "cuda"})(node);
+  const std::string index = name.substr(5);
+  const bool digits = !index.empty() && index.size() <= 3 &&
+                      index.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || (index.size() > 1 && index[0] == '0')) {
+    fail_at(node, "'" + name + "' names no device: write auto, cpu, cuda or cuda:N");
+  }
+  return name;
+}
+
+json read_record(const YamlNode& node) {
+  const std::vector<Field> fields = {{"tensors_every", integer(0, kCountMax), 1}};
+  return read_fields(Section(node, keys_of(fields)), fields, Absent::kFallback);
+}
+
+json read_verify(const YamlNode& node) {
+  constexpr std::int64_t kRunsMax = 26;  // runs are named a .. z
+  constexpr double kTimeoutMax_s = 1e7;
+  const std::vector<Field> fields = {
+      {"runs", integer(2, kRunsMax), 2},
+      {"step_timeout_s", number({.low = 0, .high = kTimeoutMax_s, .low_open = true}), 600.0},
+      {"controls", boolean(), true}};
+  return read_fields(Section(node, keys_of(fields)), fields, Absent::kFallback);
+}
+
+std::string read_text_file(const fs::path& file) {
+  std::error_code error;
+  if (!fs::exists(file, error)) {
+    throw UsageError(file.string() + ": no such case file");
+  }
+  if (fs::is_directory(file, error)) {
+    throw UsageError(file.string() + ": a folder: name the case file in it");
+  }
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) throw UsageError(file.string() + ": cannot be read: check its permissions");
+  constexpr std::size_t kReadMax = 1 << 20;  // more than parse_yaml takes
+  std::string text(kReadMax, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  return text;
+}
+
+void read_trainer(const Section& root, Context& context, ResolvedCase& out) {
+  const YamlNode* node = root.find("trainer");
+  if (node == nullptr) return;
+  const Section section(*node, {"command", "params"});
+  const YamlNode* command = section.find("command");
+  const YamlNode* params = section.find("params");
+  if (command == nullptr) {
+    fail_at(*node, "trainer.command is missing: without it leave `trainer:` out, too");
+  }
+  context.foreign = true;
+  out.foreign_trainer = true;
+  out.command = read_trainer_command(*command, context.folder);
+  json& identity = out.config.identity;
+  identity["trainer"]["params"] = json::object();
+  if (params == nullptr) return;
+  if (params->kind != YamlNode::Kind::kMap) fail_at(*params, "expected a mapping (key: value)");
+  identity["trainer"]["params"] = free_value(*params);
+}
+
+/// model, data, lora, train into the identity, their paths into `paths`.
+void read_experiment(const Section& root, const Context& context, json& identity, json& paths) {
+  const auto wanted = [&](const char* key) {
+    return context.foreign ? root.find(key) : &root.require(key);
+  };
+  std::optional<ModelPart> model;
+  if (const YamlNode* node = wanted("model")) {
+    model = read_model(*node, context);
+    identity["model"] = model->identity;
+    paths["model"] = model->path.string();
+  }
+  if (const YamlNode* node = wanted("data")) {
+    const DataPart data = read_data(*node, context);
+    identity["data"] = data.identity;
+    if (data.path) paths["data"] = data.path->string();
+    if (data.path && model) {
+      const json files =
+          digest_tokenizer(root.require("model"), model->tokenizer_folder, !context.foreign);
+      if (!files.empty()) identity["tokenizer"]["files"] = files;
+    }
+  }
+  if (const YamlNode* node = wanted("lora")) identity["lora"] = read_lora(*node, context);
+  identity["train"] = read_train(root.require("train"), context);
+}
+
+json read_launch(const Section& root, const ResolvedCase& resolved, const json& paths) {
+  json launch = read_fields(root,
+                            {{"device", device, "auto"},
+                             {"threads", integer(1, kThreadsMax), physical_cores()},
+                             {"isa", word({"auto", "avx512", "avx2", "plain"}), "auto"}},
+                            Absent::kFallback);
+  launch["record"] = read_record(root.find_section("record"));
+  launch["name"] = resolved.name;
+  launch["case"] = resolved.case_file.string();
+  launch["run"] = "a";
+  launch["command"] = resolved.command;
+  launch["paths"] = paths;
+  launch["eval_every"] = 0;
+  launch["checkpoint_every"] = 0;
+  launch["stop_after"] = nullptr;
+  launch["inject"] = json::array();
+  launch["nuisance"] = json::object();
+  return launch;
+}
+
+}  // namespace
+
+ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options) {
+  YamlNode tree = parse_yaml(read_text_file(case_file), case_file.string());
+  for (const std::string& assignment : options.overrides) apply_override(tree, assignment);
+  const Section root(
+      tree, {"schema", "name", "model", "data", "lora", "train", "seed", "seeds", "numerics",
+             "device", "threads", "isa", "record", "inference", "verify", "trainer"});
+  ResolvedCase resolved;
+  resolved.case_file = fs::absolute(case_file).lexically_normal();
+  Context context{.folder = resolved.case_file.parent_path()};
+  json& identity = resolved.config.identity;
+  identity["schema"] = integer(1, 1)(root.require("schema"));
+  resolved.name = text()(root.require("name"));
+  if (const YamlNode* node = root.find("inference")) {
+    fail_at(*node, "is not built yet: leave the section out");
+  }
+  resolved.command = {options.default_trainer.string()};
+  read_trainer(root, context, resolved);
+  json paths = json::object();
+  read_experiment(root, context, identity, paths);
+  identity["seed"] = seed_value()(root.require("seed"));
+  identity["seeds"] = read_seeds(root, identity["seed"].get<std::int64_t>());
+  const std::vector<std::string> not_built =
+      context.foreign ? std::vector<std::string>{} : std::vector<std::string>{"portable"};
+  const std::vector<std::string> built =
+      context.foreign ? std::vector<std::string>{"fast", "deterministic", "portable"}
+                      : std::vector<std::string>{"fast", "deterministic"};
+  identity["numerics"] = word(built, not_built)(root.require("numerics"));
+
+  const json verify = read_verify(root.find_section("verify"));
+  resolved.config.judgement = {{"schema", 1}, {"verify", verify}};
+  resolved.runs = verify.at("runs").get<int>();
+  resolved.controls = verify.at("controls").get<bool>();
+  resolved.step_timeout_s = verify.at("step_timeout_s").get<double>();
+  resolved.config.launch = read_launch(root, resolved, paths);
+  return resolved;
+}
+
+protocol::RunConfig seed_plus_one(const protocol::RunConfig& config) {
+  protocol::RunConfig control = config;
+  const auto next = [](json& seed) {
+    const auto value = seed.get<std::int64_t>();
+    seed = value == kSafeIntegerMax ? 0 : value + 1;
+  };
+  next(control.identity.at("seed"));
+  for (json& seed : control.identity.at("seeds")) next(seed);
+  const auto steps = control.identity.at("train").at("steps").get<std::int64_t>();
+  control.launch["stop_after"] = std::min<std::int64_t>(2, steps);
+  return control;
+}
+
+}  // namespace twinrun::harness

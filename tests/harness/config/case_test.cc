@@ -1,0 +1,223 @@
+#include "harness/config/case.h"
+
+#include <gmock/gmock.h>
+
+#include "harness/config/cores.h"
+#include "harness/protocol/canonical_json.h"
+#include "tests/harness/config/case_fixture.h"
+
+namespace twinrun::harness {
+namespace {
+
+using nlohmann::json;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class ResolveCase : public CaseFixture {};
+
+TEST_F(ResolveCase, FillsInTheDocumentedDefaults) {
+  const ResolvedCase resolved = resolve(valid());
+  const json expected = json::parse(R"({
+    "schema": 1, "seed": 42, "numerics": "deterministic",
+    "lora": {"rank": 8, "alpha": 16, "dropout": 0, "target_modules": "all-linear"},
+    "train": {"steps": 10, "batch_size": 4, "gradient_accumulation": 1, "max_grad_norm": 1,
+      "optimizer": {"name": "adamw", "lr": 0.0002, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
+                    "weight_decay": 0},
+      "schedule": {"name": "constant", "warmup_steps": 0}}})");
+  json identity = resolved.config.identity;
+  for (const char* computed : {"model", "data", "tokenizer", "seeds"}) identity.erase(computed);
+  EXPECT_EQ(protocol::canonical_json(identity), protocol::canonical_json(expected));
+  EXPECT_EQ(
+      resolved.config.judgement,
+      json::parse(R"({"schema":1,"verify":{"runs":2,"controls":true,"step_timeout_s":600}})"));
+  EXPECT_EQ(resolved.runs, 2);
+  EXPECT_TRUE(resolved.controls);
+  EXPECT_EQ(resolved.step_timeout_s, 600);
+}
+
+TEST_F(ResolveCase, LaunchHoldsWhatTheResultMustNotDependOn) {
+  const ResolvedCase resolved = resolve(valid());
+  const json expected = {
+      {"name", "small"},
+      {"case", (folder_ / "case.yaml").string()},
+      {"run", "a"},
+      {"command", {"/opt/bin/twinrun-train"}},
+      {"paths",
+       {{"model", (folder_ / "model").string()}, {"data", (folder_ / "data.jsonl").string()}}},
+      {"device", "auto"},
+      {"threads", physical_cores()},
+      {"isa", "auto"},
+      {"record", {{"tensors_every", 1}}},
+      {"eval_every", 0},
+      {"checkpoint_every", 0},
+      {"stop_after", nullptr},
+      {"inject", json::array()},
+      {"nuisance", json::object()}};
+  EXPECT_EQ(resolved.config.launch, expected);
+  EXPECT_EQ(resolved.name, "small");
+  EXPECT_FALSE(resolved.foreign_trainer);
+}
+
+TEST_F(ResolveCase, FilesEnterTheIdentityByDigestAndNoPathDoes) {
+  const json identity = resolve(valid()).config.identity;
+  // printf weights | sha256sum, and so on
+  EXPECT_EQ(identity.at("model"), json::parse(R"({"dtype":"float32","files":{
+      "config.json":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+      "model.safetensors":"9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"}})"));
+  EXPECT_EQ(identity.at("tokenizer").at("files").size(), 1u);
+  EXPECT_EQ(identity.at("data").at("loss_on"), "response");
+  EXPECT_EQ(identity.dump().find(folder_.string()), std::string::npos);
+}
+
+TEST_F(ResolveCase, ChangedWeightsChangeTheIdentityAndARenamedFolderDoesNot) {
+  const protocol::Digest before = resolve(valid()).config.identity_digest();
+  std::filesystem::rename(folder_ / "model", folder_ / "other");
+  const std::string moved = valid_with("path: model", "path: ./other/");
+  EXPECT_EQ(resolve(moved).config.identity_digest(), before);
+  write("other/model.safetensors", "weighty");
+  EXPECT_NE(resolve(moved).config.identity_digest(), before);
+}
+
+TEST_F(ResolveCase, AnIntegerAndAnEqualFloatAreOneIdentity) {
+  const std::string as_float = valid_with("alpha: 16", "alpha: 16.0");
+  EXPECT_EQ(resolve(as_float).config.identity_digest(), resolve(valid()).config.identity_digest());
+}
+
+TEST_F(ResolveCase, NeitherNameNorDeviceNorRunsChangeTheIdentity) {
+  const auto before = resolve(valid()).config.identity_digest();
+  const ResolvedCase other = resolve(
+      valid(), {"name=renamed", "device=cuda:1", "threads=3", "isa=plain", "verify.runs=5",
+                "verify.controls=false", "verify.step_timeout_s=1.5", "record.tensors_every=0"});
+  EXPECT_EQ(other.config.identity_digest(), before);
+  EXPECT_EQ(other.runs, 5);
+  EXPECT_FALSE(other.controls);
+  EXPECT_EQ(other.step_timeout_s, 1.5);
+  EXPECT_EQ(other.config.launch.at("device"), "cuda:1");
+  EXPECT_EQ(other.config.launch.at("threads"), 3);
+}
+
+TEST_F(ResolveCase, SeedsDeriveFromTheSeedUnlessGiven) {
+  const json derived = resolve(valid()).config.identity.at("seeds");
+  // printf twinrun/1/dropout/42 | sha256sum | head -c 14, shifted right by 3 bits
+  EXPECT_EQ(derived.at("lora_init"), 42);
+  EXPECT_EQ(derived.at("dropout"), 5188745413195191);
+  EXPECT_EQ(derived.at("shuffle"), protocol::derive_seed("shuffle", 42));
+  EXPECT_NE(derived.at("dropout"), derived.at("shuffle"));
+  const json given = resolve(valid(), {"seeds.shuffle=7"}).config.identity.at("seeds");
+  EXPECT_EQ(given.at("shuffle"), 7);
+  EXPECT_EQ(given.at("dropout"), derived.at("dropout"));
+}
+
+TEST_F(ResolveCase, TargetModulesAreSorted) {
+  const ResolvedCase one = resolve(valid_with("all-linear", "[v_proj, q_proj]"));
+  EXPECT_EQ(one.config.identity.at("lora").at("target_modules"), (json{"q_proj", "v_proj"}));
+  EXPECT_THAT(error_of(valid_with("all-linear", "[v_proj, q_proj, v_proj]")),
+              AllOf(HasSubstr("lora.target_modules[2]"), HasSubstr("listed twice")));
+  EXPECT_THAT(error_of(valid_with("all-linear", "[v_prj]")), HasSubstr("did you mean 'v_proj'?"));
+  EXPECT_THAT(error_of(valid_with("all-linear", "[]")), HasSubstr("expected all-linear"));
+  EXPECT_THAT(error_of(valid_with("all-linear", "v_proj")), HasSubstr("expected all-linear"));
+}
+
+TEST_F(ResolveCase, SyntheticDataTakesNoTemplate) {
+  const std::string text =
+      valid_with("{path: data.jsonl, template: chatml, max_length: 128}",
+                 "{synthetic: {samples: 9, length: 8, vocab_size: 7, seed: 1}}");
+  const ResolvedCase resolved = resolve(text);
+  EXPECT_EQ(resolved.config.identity.at("data"),
+            json::parse(R"({"synthetic":{"samples":9,"length":8,"vocab_size":7,"seed":1}})"));
+  EXPECT_FALSE(resolved.config.identity.contains("tokenizer"));
+  EXPECT_FALSE(resolved.config.launch.at("paths").contains("data"));
+  for (const char* extra : {"template=chatml", "max_length=9", "loss_on=all", "path=data.jsonl"}) {
+    EXPECT_THAT(error_of(text, {std::string("data.") + extra}),
+                HasSubstr("does not go with data.synthetic"));
+  }
+}
+
+TEST_F(ResolveCase, RandomModelIsItsConfigurationFileAndSeed) {
+  const std::string text = valid_with("{path: model, dtype: float32}",
+                                      "{config: model/config.json, init: random, seed: 3}");
+  const ResolvedCase resolved = resolve(text);
+  EXPECT_EQ(resolved.config.identity.at("model"), json::parse(R"({"dtype":"float32",
+    "init":"random","seed":3,
+    "config":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"})"));
+  EXPECT_EQ(resolved.config.launch.at("paths").at("model"),
+            (folder_ / "model/config.json").string());
+  EXPECT_THAT(error_of(text, {"model.path=model"}), HasSubstr("give either path"));
+  EXPECT_THAT(error_of(valid(), {"model.seed=1"}), HasSubstr("only goes with model.config"));
+  EXPECT_THAT(error_of(valid_with("path: model", "config: model/config.json")),
+              AllOf(StartsWith("case.yaml:3:8: model: "), HasSubstr("'init' is missing")));
+}
+
+TEST_F(ResolveCase, RequiredSectionsAreNamedWhenTheyAreMissing) {
+  for (const char* section : {"schema", "name", "model", "data", "lora", "seed", "numerics"}) {
+    std::string text = valid();
+    const std::size_t start = text.find("\n" + std::string(section) + ":") + 1;
+    text.erase(start, text.find('\n', start) + 1 - start);
+    EXPECT_THAT(error_of(text), HasSubstr("the key '" + std::string(section) + "' is missing"));
+  }
+  EXPECT_THAT(error_of(valid_with("  batch_size: 4\n", "")),
+              AllOf(StartsWith("case.yaml:7:3: train: "), HasSubstr("'batch_size' is missing")));
+}
+
+TEST_F(ResolveCase, WhatIsNotBuiltYetIsSaid) {
+  const auto expect = [&](const std::string& set, const std::string& what) {
+    EXPECT_THAT(error_of(valid(), {set}),
+                AllOf(StartsWith("--set " + set), HasSubstr("not built yet"), HasSubstr(what)));
+  };
+  expect("numerics=portable", "fast, deterministic");
+  expect("train.eval_every=5", "train.eval_every");
+  expect("train.checkpoint_every=5", "train.checkpoint_every");
+  expect("inference={prompts: p.jsonl}", "inference");
+  expect("data.template=llama3", "chatml, text");
+  expect("train.optimizer.name=sgd", "adamw");
+  EXPECT_EQ(error_of(valid(), {"train.eval_every=0"}), "no error");
+}
+
+TEST_F(ResolveCase, OverridesReplaceAddAndNameThemselvesInErrors) {
+  const ResolvedCase resolved =
+      resolve(valid(), {"lora.rank=16", "train.schedule={name: cosine, warmup_steps: 2}"});
+  EXPECT_EQ(resolved.config.identity.at("lora").at("rank"), 16);
+  EXPECT_EQ(resolved.config.identity.at("train").at("schedule"),
+            json::parse(R"({"name":"cosine","warmup_steps":2})"));
+  EXPECT_THAT(error_of(valid(), {"lora.rnak=1"}),
+              AllOf(StartsWith("--set lora.rnak=1: "), HasSubstr("did you mean 'rank'?")));
+  EXPECT_THAT(error_of(valid(), {"lora.rank=eight"}), StartsWith("--set lora.rank=eight: "));
+  EXPECT_THAT(error_of(valid(), {"seed.x=1"}), HasSubstr("'seed' is no mapping"));
+  for (const char* broken : {"seed", "=1", "seed=", "lora..rank=1", "lora.=1", ".=1", "seed=[1"}) {
+    EXPECT_THAT(error_of(valid(), {broken}), StartsWith(std::string("--set ") + broken));
+  }
+}
+
+TEST_F(ResolveCase, NoSuchCaseFileIsAUsageError) {
+  EXPECT_THROW(resolve_case(folder_ / "none.yaml", {}), UsageError);
+  EXPECT_THROW(resolve_case(folder_, {}), UsageError);
+}
+
+TEST(SeedPlusOne, ChangesSeedsAndStopAfterOnly) {
+  protocol::RunConfig config;
+  config.identity = json::parse(R"({"seed": 9007199254740991, "numerics": "fast",
+    "model": {"seed": 3}, "train": {"steps": 10},
+    "seeds": {"lora_init": 1, "dropout": 2, "shuffle": 9007199254740991}})");
+  config.launch = json::parse(R"({"stop_after": null, "run": "a"})");
+  const protocol::RunConfig control = seed_plus_one(config);
+  EXPECT_EQ(control.identity, json::parse(R"({"seed": 0, "numerics": "fast",
+    "model": {"seed": 3}, "train": {"steps": 10},
+    "seeds": {"lora_init": 2, "dropout": 3, "shuffle": 0}})"));
+  EXPECT_EQ(control.launch, json::parse(R"({"stop_after": 2, "run": "a"})"));
+  config.identity["train"]["steps"] = 1;
+  EXPECT_EQ(seed_plus_one(config).launch.at("stop_after"), 1);
+}
+
+TEST(NearestWord, FindsSlipsAndLeavesStrangersAlone) {
+  const std::vector<std::string> known = {"rank", "alpha", "dropout", "target_modules"};
+  EXPECT_EQ(nearest_word("rnak", known), "rank");
+  EXPECT_EQ(nearest_word("aplha", known), "alpha");
+  EXPECT_EQ(nearest_word("target_module", known), "target_modules");
+  EXPECT_EQ(nearest_word("learning_rate", known), "");
+  EXPECT_EQ(nearest_word("", known), "");
+  EXPECT_EQ(nearest_word(std::string(1000, 'r'), known), "");
+}
+
+}  // namespace
+}  // namespace twinrun::harness
