@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,10 @@ namespace twinrun::protocol {
 /// Throws std::invalid_argument for what the form cannot hold: a non-finite number, an integer
 /// beyond +-(2^53-1), a string that is not UTF-8.
 std::string canonical_json(const nlohmann::json& value);
+
+/// Appends `text` as a JSON string, quotes included, in the canonical form: only what must be escaped
+/// is. Throws std::invalid_argument if it is not UTF-8.
+void append_json_string(std::string& out, std::string_view text);
 
 /// SHA-256 of canonical_json(value).
 Digest canonical_digest(const nlohmann::json& value);
