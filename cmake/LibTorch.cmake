@@ -33,5 +33,7 @@ target_link_directories(twinrun_libtorch INTERFACE ${TWINRUN_LIBTORCH}/lib)
 # torch_cuda registers its kernels in static initialisers; --as-needed would drop it.
 target_link_options(twinrun_libtorch INTERFACE
   LINKER:--push-state,--no-as-needed -ltorch -ltorch_cpu -ltorch_cuda -lc10 -lc10_cuda LINKER:--pop-state
-  LINKER:-rpath,${TWINRUN_LIBTORCH}/lib)
+  LINKER:-rpath,${TWINRUN_LIBTORCH}/lib
+  # CMake takes the toolkit's folder for one that the loader searches anyway; of the wheels' that is not so.
+  LINKER:-rpath,${CUDAToolkit_LIBRARY_DIR})
 target_link_libraries(twinrun_libtorch INTERFACE CUDA::cudart)
