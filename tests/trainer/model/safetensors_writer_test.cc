@@ -16,7 +16,7 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
   return std::as_bytes(std::span(values));
 }
 
-// The digest is that of the file which safetensors 0.5 writes for
+// The digest is that of the file which safetensors 0.8 writes for
 //   save_file({"b": torch.arange(3.), "a": torch.tensor([[1., 2.], [3., 4.]]),
 //              "c": torch.tensor([7]), "d": torch.tensor(1.5, dtype=torch.bfloat16),
 //              "e": torch.zeros(0, 4)}, FILE, metadata={"format": "pt"})
