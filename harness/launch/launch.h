@@ -19,8 +19,8 @@ struct LaunchOptions {
   /// Added to the judge's environment; an empty value unsets.
   std::vector<std::pair<std::string, std::string>> environment;
   mode_t umask = 022;
-  /// Called from the watching thread whenever more step lines are there (last step, seconds so far),
-  /// and about once a second besides.
+  /// Called from the watching thread whenever more step lines are there (last step, seconds so
+  /// far), and about once a second besides.
   std::function<void(std::int64_t last_step, double seconds)> on_progress;
 };
 
@@ -37,12 +37,16 @@ struct LaunchResult {
   int signal = 0;
   double seconds = 0;
   std::int64_t max_rss_bytes = 0;  ///< of the trainer, as the kernel reports it
-  std::string stderr_tail;         ///< last 20 lines (at most 4 kB), control characters replaced
+  std::string stderr_tail;         ///< last 20 lines (at most 4 kB), safe to print: `| LINE`
 };
 
 /// Starts the trainer in a process group of its own, with a parent-death signal, stdin from
 /// /dev/null, stdout and stderr to files only; waits for it, watching `run_dir`/steps.jsonl.
 /// Whatever is left of the group when it returns has been killed: no orphan.
+///
+/// If the judge itself is killed by SIGKILL, the kernel kills the trainer; what the trainer had
+/// started is not reached by that, and a trainer with workers has to arrange their end likewise.
+/// The parent-death signal is bound to the calling thread, which therefore must outlive the call.
 ///
 /// Throws std::runtime_error only if the log files cannot be made.
 LaunchResult launch_trainer(const LaunchOptions& options);
