@@ -1,0 +1,124 @@
+"""Twenty steps of ours against PEFT, AdamW, transformers' schedule and clip_grad_norm_ on the same batches."""
+
+import json
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoTokenizer, LlamaForCausalLM, get_scheduler
+
+from parity import Parity, from_bits, group_digest, read_steps
+
+IGNORE = -100
+STEPS = 20
+LOSS_BOUND = 3e-6  # relative
+LR_BOUND = 1e-15  # relative to the base rate
+
+
+def load_samples(path, folder):
+    """id -> (token ids, labels): assistant turns are labelled, with their end token."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    samples = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        dialogue = json.loads(line)
+        text, labelled = "", []
+        for message in dialogue["messages"]:
+            text += f"<|im_start|>{message['role']}\n"
+            start = len(text)
+            text += f"{message['content']}<|im_end|>"
+            if message["role"] == "assistant":
+                labelled.append((start, len(text)))
+            text += "\n"
+        tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        labels = [
+            token if any(start <= first and last <= end for start, end in labelled) else IGNORE
+            for token, (first, last) in zip(tokens["input_ids"], tokens["offset_mapping"])]
+        samples[dialogue["id"]] = (tokens["input_ids"], labels)
+    return samples
+
+
+def make_batch(samples, pad_id):
+    """Right-padded to the longest sample."""
+    length = max(len(ids) for ids, _ in samples)
+    pad = [(ids, labels, length - len(ids)) for ids, labels in samples]
+    return {
+        "input_ids": torch.tensor([ids + [pad_id] * n for ids, _, n in pad]),
+        "labels": torch.tensor([labels + [IGNORE] * n for _, labels, n in pad]),
+        "attention_mask": torch.tensor([[1] * (length - n) + [0] * n for _, _, n in pad]),
+    }
+
+
+def loss_sum(model, batch):
+    """Sum of the negative log-likelihoods of the labelled tokens."""
+    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    return torch.nn.functional.cross_entropy(
+        logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten(), ignore_index=IGNORE, reduction="sum")
+
+
+def reference_run(folder, identity, batches_of_steps):
+    """PEFT's losses and learning rates, step by step."""
+    lora, train = identity["lora"], identity["train"]
+    rates = train["optimizer"]
+    base = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    torch.manual_seed(identity["seeds"]["lora_init"])
+    model = get_peft_model(base, LoraConfig(
+        r=lora["rank"], lora_alpha=lora["alpha"], lora_dropout=lora["dropout"],
+        target_modules=lora["target_modules"], task_type="CAUSAL_LM"))
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=rates["lr"], betas=(rates["beta1"], rates["beta2"]),
+                                  eps=rates["eps"], weight_decay=rates["weight_decay"])
+    schedule = get_scheduler(train["schedule"]["name"], optimizer,
+                             num_warmup_steps=train["schedule"]["warmup_steps"],
+                             num_training_steps=train["steps"])
+    for batches in batches_of_steps:
+        count = sum(int((batch["labels"][:, 1:] != IGNORE).sum()) for batch in batches)
+        loss = 0.0
+        for batch in batches:
+            part = loss_sum(model, batch) / count
+            part.backward()
+            loss += part.item()
+        torch.nn.utils.clip_grad_norm_(parameters, train["max_grad_norm"])
+        yield loss, schedule.get_last_lr()[0], count
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad()
+
+
+def compare(parity, name, folder, samples, config):
+    identity = config["identity"]
+    rows, base_lr = identity["train"]["batch_size"], identity["train"]["optimizer"]["lr"]
+    pad_id = json.loads((folder / "config.json").read_text())["pad_token_id"]
+    steps = read_steps(parity.train(config))
+    assert len(steps) == STEPS, f"{len(steps)} steps"
+    batches = []
+    for step in steps:
+        chosen = [samples[sample] for sample in step["samples"]]
+        batches.append([make_batch(chosen[i:i + rows], pad_id) for i in range(0, len(chosen), rows)])
+    if identity["train"]["gradient_accumulation"] == 1:
+        unlike = sum(step["batch"] != group_digest(batch) for step, (batch,) in zip(steps, batches))
+        parity.check_equal(f"{name}: digests of the batches, computed here", len(steps), unlike)
+    losses, rates, counts = [], [], 0
+    for step, (loss, lr, count) in zip(steps, reference_run(folder, identity, batches), strict=True):
+        losses.append(abs(from_bits(step["loss"]["bits"]) - loss) / loss)
+        rates.append(abs(from_bits(step["lr"]["bits"]) - lr) / base_lr)
+        counts += step["loss_tokens"] != count
+    parity.check_equal(f"{name}: counts of labelled tokens", len(steps), counts)
+    # max() passes over a NaN that is not first; a tensor's maximum does not.
+    parity.check(f"{name}: learning rate, largest difference to the base rate",
+                 torch.tensor(rates).max().item(), LR_BOUND)
+    parity.check(f"{name}: loss, largest relative difference", torch.tensor(losses).max().item(), LOSS_BOUND)
+
+
+def main():
+    parity = Parity(__doc__)
+    samples = load_samples(parity.chat, parity.smollm2)
+    compare(parity, "SmolLM2", parity.smollm2, samples,
+            parity.config(parity.smollm2, steps=STEPS, batch_size=2, warmup_steps=2, max_length=48))
+    folder = parity.tiny_model("random", tied=False, vocab_size=49152)
+    compare(parity, "random, accumulating", folder, samples,
+            parity.config(folder, seed=3, rank=4, steps=STEPS, batch_size=2, accumulation=2, lr=1e-3,
+                          weight_decay=0.01, schedule="linear", warmup_steps=3))
+    parity.finish()
+
+
+if __name__ == "__main__":
+    main()
