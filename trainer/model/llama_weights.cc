@@ -57,7 +57,7 @@ LlamaWeights random_llama(const ModelConfig& config, std::uint64_t seed, at::Sca
                           at::Device device) {
   const auto shapes = expected_tensors(config);
   return assemble(config, [&](const std::string& name) {
-    auto values = random_tensor(config, name, seed);
+    auto values = random_tensor(config, seed, name);
     return at::from_blob(values.data(), shapes.at(name), at::kFloat)
         .to(at::TensorOptions().dtype(dtype).device(device), /*non_blocking=*/false, /*copy=*/true);
   });

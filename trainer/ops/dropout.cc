@@ -5,6 +5,8 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAStream.h>
 
 #include "trainer/data/philox.h"
 #include "trainer/ops/dropout_cuda.h"
@@ -103,13 +105,25 @@ DropoutPlan plan_for(const at::Tensor& x, const DropoutKey& key) {
   return plan;
 }
 
+void apply_cuda(at::Tensor& y, const at::Tensor& x, const DropoutPlan& plan, bool add) {
+  const auto stream = c10::cuda::getCurrentCUDAStream().stream();
+  if (x.scalar_type() == at::kFloat) {
+    C10_CUDA_CHECK(dropout_cuda_float32(y.mutable_data_ptr<float>(), x.const_data_ptr<float>(),
+                                        x.numel(), plan, add, stream));
+    return;
+  }
+  TORCH_CHECK(x.scalar_type() == at::kBFloat16, "dropout of ", x.scalar_type());
+  C10_CUDA_CHECK(dropout_cuda_bfloat16(y.mutable_data_ptr(), x.const_data_ptr(), x.numel(), plan,
+                                       add, stream));
+}
+
 }  // namespace
 
 at::Tensor dropout(const at::Tensor& x, const DropoutKey& key) {
   const auto plan = plan_for(x, key);
   auto y = at::empty_like(x);
   if (x.is_cuda()) {
-    dropout_cuda(y, x, plan, /*add=*/false);
+    apply_cuda(y, x, plan, /*add=*/false);
   } else {
     apply_cpu<false>(y, x, plan);
   }
@@ -120,7 +134,7 @@ void dropout_add_(at::Tensor& y, const at::Tensor& x, const DropoutKey& key) {
   const auto plan = plan_for(x, key);
   TORCH_CHECK(y.is_contiguous() && y.sizes() == x.sizes(), "dropout_add_: y must match x");
   if (x.is_cuda()) {
-    dropout_cuda(y, x, plan, /*add=*/true);
+    apply_cuda(y, x, plan, /*add=*/true);
   } else {
     apply_cpu<true>(y, x, plan);
   }

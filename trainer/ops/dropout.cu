@@ -1,7 +1,4 @@
-#include <ATen/core/Tensor.h>
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAStream.h>
-#include <c10/util/BFloat16.h>
+#include <cuda_bf16.h>
 
 #include "trainer/data/philox.h"
 #include "trainer/ops/dropout_cuda.h"
@@ -30,27 +27,30 @@ __global__ void dropout_kernel(T* y, const T* x, std::int64_t numel, DropoutPlan
 }
 
 template <typename T>
-void launch(at::Tensor& y, const at::Tensor& x, const DropoutPlan& plan, bool add) {
-  const auto blocks = (x.numel() + 3) / 4;
+cudaError_t launch(T* y, const T* x, std::int64_t numel, const DropoutPlan& plan, bool add,
+                   cudaStream_t stream) {
+  const auto blocks = (numel + 3) / 4;
   const auto grid = static_cast<unsigned>((blocks + kThreads - 1) / kThreads);
-  if (grid == 0) return;
-  auto* out = y.mutable_data_ptr<T>();
-  const auto* in = x.const_data_ptr<T>();
-  const auto stream = c10::cuda::getCurrentCUDAStream();
+  if (grid == 0) return cudaSuccess;
   if (add) {
-    dropout_kernel<T, true><<<grid, kThreads, 0, stream>>>(out, in, x.numel(), plan);
+    dropout_kernel<T, true><<<grid, kThreads, 0, stream>>>(y, x, numel, plan);
   } else {
-    dropout_kernel<T, false><<<grid, kThreads, 0, stream>>>(out, in, x.numel(), plan);
+    dropout_kernel<T, false><<<grid, kThreads, 0, stream>>>(y, x, numel, plan);
   }
-  C10_CUDA_CHECK(cudaGetLastError());
+  return cudaGetLastError();
 }
 
 }  // namespace
 
-void dropout_cuda(at::Tensor& y, const at::Tensor& x, const DropoutPlan& plan, bool add) {
-  if (x.scalar_type() == at::kFloat) return launch<float>(y, x, plan, add);
-  TORCH_CHECK(x.scalar_type() == at::kBFloat16, "dropout of ", x.scalar_type());
-  launch<c10::BFloat16>(y, x, plan, add);
+cudaError_t dropout_cuda_float32(float* y, const float* x, std::int64_t numel,
+                                 const DropoutPlan& plan, bool add, cudaStream_t stream) {
+  return launch(y, x, numel, plan, add, stream);
+}
+
+cudaError_t dropout_cuda_bfloat16(void* y, const void* x, std::int64_t numel,
+                                  const DropoutPlan& plan, bool add, cudaStream_t stream) {
+  return launch(static_cast<__nv_bfloat16*>(y), static_cast<const __nv_bfloat16*>(x), numel, plan,
+                add, stream);
 }
 
 }  // namespace twinrun::trainer

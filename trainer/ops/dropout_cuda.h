@@ -1,9 +1,9 @@
 #pragma once
 
+#include <cuda_runtime_api.h>
+
 #include <array>
 #include <cstdint>
-
-#include <ATen/core/Tensor.h>
 
 namespace twinrun::trainer {
 
@@ -15,7 +15,12 @@ struct DropoutPlan {
   float scale = 1;              ///< 1 / (1 - p)
 };
 
-/// y = dropout(x), or y += dropout(x), on the current stream. float32 or bfloat16, contiguous.
-void dropout_cuda(at::Tensor& y, const at::Tensor& x, const DropoutPlan& plan, bool add);
+/// y = dropout(x), or y += dropout(x), for `numel` elements in device memory, queued on `stream`.
+/// Returns what the launch returned. (The .cu files see no torch header: nvcc takes a minute for one.)
+cudaError_t dropout_cuda_float32(float* y, const float* x, std::int64_t numel,
+                                 const DropoutPlan& plan, bool add, cudaStream_t stream);
+/// The same over bfloat16, rounded to nearest even; the pointers are to 16-bit elements.
+cudaError_t dropout_cuda_bfloat16(void* y, const void* x, std::int64_t numel,
+                                  const DropoutPlan& plan, bool add, cudaStream_t stream);
 
 }  // namespace twinrun::trainer

@@ -3,6 +3,10 @@
 #include <cstring>
 
 #include <ATen/ATen.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include "trainer/ops/leaf_hash_cuda.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -44,7 +48,9 @@ LeafHasher::LeafHasher(std::vector<NamedTensor> tensors, int threads)
 at::Tensor LeafHasher::enqueue() const {
   if (table_.defined()) {
     auto out = at::empty({leaves_, 32}, table_.options().dtype(at::kByte));
-    hash_leaves_cuda(table_, out);
+    C10_CUDA_CHECK(hash_leaves_cuda(table_.const_data_ptr<std::int64_t>(),
+                                    out.mutable_data_ptr<std::uint8_t>(), leaves_,
+                                    c10::cuda::getCurrentCUDAStream().stream()));
     auto host = at::empty({leaves_, 32}, at::TensorOptions().dtype(at::kByte).pinned_memory(true));
     host.copy_(out, /*non_blocking=*/true);
     return host;

@@ -1,8 +1,4 @@
-#include <ATen/core/Tensor.h>
-#include <c10/cuda/CUDAException.h>
-#include <c10/cuda/CUDAStream.h>
-
-#include "trainer/ops/leaf_hash.h"
+#include "trainer/ops/leaf_hash_cuda.h"
 
 // SHA-256 as FIPS 180-4 states it, one thread a leaf: the round constants in constant memory, the
 // message schedule in a ring of 16 registers.
@@ -96,13 +92,12 @@ __global__ void hash_leaves_kernel(const std::int64_t* table, std::uint8_t* out,
 
 }  // namespace
 
-void hash_leaves_cuda(const at::Tensor& table, at::Tensor& out) {
-  const auto leaves = table.size(0);
-  if (leaves == 0) return;
+cudaError_t hash_leaves_cuda(const std::int64_t* table, std::uint8_t* out, std::int64_t leaves,
+                             cudaStream_t stream) {
+  if (leaves == 0) return cudaSuccess;
   const auto grid = static_cast<unsigned>((leaves + kThreads - 1) / kThreads);
-  hash_leaves_kernel<<<grid, kThreads, 0, c10::cuda::getCurrentCUDAStream()>>>(
-      table.const_data_ptr<std::int64_t>(), out.mutable_data_ptr<std::uint8_t>(), leaves);
-  C10_CUDA_CHECK(cudaGetLastError());
+  hash_leaves_kernel<<<grid, kThreads, 0, stream>>>(table, out, leaves);
+  return cudaGetLastError();
 }
 
 }  // namespace twinrun::trainer

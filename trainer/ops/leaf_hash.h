@@ -43,7 +43,4 @@ class LeafHasher {
   int threads_;
 };
 
-/// The kernel: `table` int64 [n, 2] (device address, length up to 4,096), `out` uint8 [n, 32].
-void hash_leaves_cuda(const at::Tensor& table, at::Tensor& out);
-
 }  // namespace twinrun::trainer
