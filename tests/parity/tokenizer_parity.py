@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
-"""Compares twinrun's tokenizer with the `tokenizers` package: random strings and the texts of a data file.
+"""Tokenizer of SmolLM2: ids equal to those of the `tokenizers` package, on random strings and on the case's data.
 
-  tokenizer_parity.py --tool build/release/tests/trainer_encode_tool --tokenizer DIR/tokenizer.json \
-      [--data chat.jsonl] [--strings 20000] [--seed 1]
-
-Exits 0 when all ids are equal, 1 on the first ten that are not, 2 when it could not compare.
+Exits 0 when all ids are equal, 1 after the first ten strings whose ids are not, 2 when it could not compare.
 """
 import argparse
 import json
+import pathlib
 import random
 import subprocess
 import sys
@@ -77,22 +75,25 @@ def ids_of(tool, tokenizer_file, strings):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--tool", required=True)
-    parser.add_argument("--tokenizer", required=True)
-    parser.add_argument("--data")
-    parser.add_argument("--strings", type=int, default=20000)
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="build folder")
+    parser.add_argument("--source", type=pathlib.Path, required=True, help="source tree")
+    parser.add_argument("--strings", type=int, default=30000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    tokenizer_file = options.source / ".cache/models/smollm2-135m-instruct/tokenizer.json"
+    data = options.source / ".cache/data/chat.jsonl"
+    if not tokenizer_file.is_file() or not data.is_file():
+        print(f"no {tokenizer_file} or {data}: run baselines/smollm2-chat/fetch.py first", file=sys.stderr)
+        sys.exit(2)
 
-    reference = tokenizers.Tokenizer.from_file(options.tokenizer)
+    reference = tokenizers.Tokenizer.from_file(str(tokenizer_file))
     special = [token.content for token in reference.get_added_tokens_decoder().values()]
     rng = random.Random(options.seed)
     strings = ["", " ", "a" * 20000, " " * 20000, "\u4e2d" * 5000]
     strings += [random_string(rng, special) for _ in range(options.strings)]
-    if options.data:
-        strings += texts_of(options.data)
+    strings += texts_of(data)
 
-    ours = ids_of(options.tool, options.tokenizer, strings)
+    ours = ids_of(options.build / "tests/trainer_encode_tool", tokenizer_file, strings)
     if len(ours) != len(strings):
         print(f"asked for {len(strings)} strings, got {len(ours)}", file=sys.stderr)
         sys.exit(2)
