@@ -26,6 +26,9 @@ class TempFolder {
   /// Writes `text` to `name` within the folder and returns its path.
   std::filesystem::path write(const std::string& name, std::string_view text) const {
     const std::filesystem::path file = path_ / name;
+    // Some file systems flush a file that is truncated and written again; thousands would take
+    // long.
+    std::filesystem::remove(file);
     std::ofstream stream(file, std::ios::binary | std::ios::trunc);
     stream.write(text.data(), static_cast<std::streamsize>(text.size()));
     if (!stream.flush()) throw std::runtime_error("cannot write " + file.string());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -17,9 +18,18 @@ struct TokenizerError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// A token and the bytes of the text that it stands for, [begin, end).
+struct EncodedToken {
+  std::int64_t id = 0;
+  std::size_t begin = 0, end = 0;
+};
+
 /// Byte-level BPE as in a Hugging Face tokenizer.json: added and special tokens, pre-tokenizers
 /// ByteLevel (GPT-2's pattern) alone or after Digits(individual_digits). What the file asks for and
 /// is not built is refused by name.
+///
+/// Ids are those of the `tokenizers` package with add_special_tokens=False. As there, a byte that
+/// the vocabulary lacks is left out. Const calls may run in parallel.
 class BpeTokenizer {
  public:
   /// Throws TokenizerError (file, field).
@@ -28,9 +38,12 @@ class BpeTokenizer {
   BpeTokenizer(BpeTokenizer&&) noexcept;
   BpeTokenizer& operator=(BpeTokenizer&&) noexcept;
 
-  /// Ids of `text` (UTF-8), added tokens recognised; nothing is put before or after.
+  /// Ids of `text` (UTF-8), added tokens recognised; nothing is put before or after. Throws
+  /// TokenizerError (byte) where `text` is not UTF-8.
   std::vector<std::int64_t> encode(std::string_view text) const;
-  /// The inverse: bytes of the tokens, special ones included.
+  std::vector<EncodedToken> encode_with_offsets(std::string_view text) const;
+  /// The inverse: bytes of the tokens, special ones included. Throws TokenizerError for an unknown
+  /// id.
   std::string decode(std::span<const std::int64_t> ids) const;
   std::optional<std::int64_t> token_id(std::string_view token) const;
   /// One more than the largest id.

@@ -1,0 +1,120 @@
+#include "trainer/tokenizer/bpe.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "tests/trainer/temp_folder.h"
+#include "tests/trainer/tokenizer/bpe_reference.h"
+#include "trainer/tokenizer/byte_level.h"
+
+namespace twinrun::trainer {
+namespace {
+
+BpeTokenizer load(std::string_view json) {
+  const TempFolder folder;
+  return BpeTokenizer::load(folder.write("tokenizer.json", json));
+}
+
+TEST(BpeTokenizer, GivesTheIdsOfTheReference) {
+  const BpeTokenizer smollm2 = load(kLikeSmolLm2);
+  for (const EncodingReference& reference : kLikeSmolLm2Encodings) {
+    EXPECT_EQ(smollm2.encode(reference.text), reference.ids) << reference.text;
+  }
+  const BpeTokenizer gpt2 = load(kLikeGpt2);
+  for (const EncodingReference& reference : kLikeGpt2Encodings) {
+    EXPECT_EQ(gpt2.encode(reference.text), reference.ids) << reference.text;
+  }
+}
+
+TEST(BpeTokenizer, DecodesWhatItEncodes) {
+  const BpeTokenizer tokenizer = load(kLikeSmolLm2);
+  for (const EncodingReference& reference : kLikeSmolLm2Encodings) {
+    EXPECT_EQ(tokenizer.decode(reference.ids), reference.text);
+  }
+  EXPECT_THROW(tokenizer.decode(std::vector<std::int64_t>{100000}), TokenizerError);
+  EXPECT_THROW(tokenizer.decode(std::vector<std::int64_t>{-1}), TokenizerError);
+}
+
+TEST(BpeTokenizer, OffsetsCoverTheText) {
+  const BpeTokenizer tokenizer = load(kLikeSmolLm2);
+  for (const EncodingReference& reference : kLikeSmolLm2Encodings) {
+    std::size_t position = 0;
+    for (const EncodedToken& token : tokenizer.encode_with_offsets(reference.text)) {
+      EXPECT_EQ(token.begin, position);
+      position = token.end;
+      EXPECT_EQ(tokenizer.decode(std::vector{token.id}),
+                reference.text.substr(token.begin, token.end - token.begin));
+    }
+    EXPECT_EQ(position, reference.text.size());
+  }
+}
+
+TEST(BpeTokenizer, LeavesOutBytesThatTheVocabularyLacks) {
+  const BpeTokenizer tokenizer = load(kLikeGpt2);
+  const std::vector<EncodedToken> tokens = tokenizer.encode_with_offsets(
+      "a\x01"
+      "b");
+  ASSERT_EQ(tokens.size(), 2u);
+  EXPECT_EQ(tokens[1].begin, 2u);
+  EXPECT_EQ(tokens[1].end, 3u);
+}
+
+TEST(BpeTokenizer, KnowsItsTokensAndItsSize) {
+  const BpeTokenizer tokenizer = load(kLikeSmolLm2);
+  EXPECT_EQ(tokenizer.token_id("<|im_end|>"), 2);
+  EXPECT_EQ(tokenizer.token_id("<|im_end"), std::nullopt);
+  EXPECT_EQ(tokenizer.vocab_size(), 330);
+  // Added tokens lie beyond the vocabulary of 90.
+  EXPECT_EQ(load(kLikeGpt2).vocab_size(), 95);
+}
+
+TEST(BpeTokenizer, RefusesTextThatIsNotUtf8) {
+  const BpeTokenizer tokenizer = load(kLikeSmolLm2);
+  for (const char* text : {"\xff", "ab\xc3", "\xed\xa0\x80", "\xc0\xaf", "\xf4\x90\x80\x80", "\x80",
+                           "<|im_end|>\xe4\xbd"}) {
+    EXPECT_THROW(tokenizer.encode(text), TokenizerError) << testing::PrintToString(text);
+  }
+  EXPECT_THAT(message_of<TokenizerError>([&] { tokenizer.encode("ab\xff"); }),
+              testing::HasSubstr("at byte 2"));
+}
+
+TEST(BpeTokenizer, TakesLongPieces) {
+  const BpeTokenizer tokenizer = load(kLikeSmolLm2);
+  for (const char* unit : {"a", " ", "the", "\n", "\xe4\xbd\xa0"}) {
+    std::string text;
+    for (int i = 0; i < 200000; ++i) text += unit;
+    EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
+  }
+}
+
+TEST(BpeTokenizer, NeverFailsOnRandomBytesButByItsError) {
+  const BpeTokenizer tokenizer = load(kLikeSmolLm2);
+  std::mt19937 random(7);
+  for (int round = 0; round < 20000; ++round) {
+    std::string text(random() % 24, ' ');
+    for (char& byte : text) byte = static_cast<char>(random() % (round % 2 ? 128 : 256));
+    std::string decoded;
+    const std::string message =
+        message_of<TokenizerError>([&] { decoded = tokenizer.decode(tokenizer.encode(text)); });
+    if (message.empty()) {
+      EXPECT_EQ(decoded, text);
+    }
+  }
+}
+
+TEST(ByteLevel, MapsEveryByteThereAndBack) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const std::string character = character_of_byte(static_cast<unsigned char>(byte));
+    EXPECT_EQ(bytes_of_token(character), std::string(1, static_cast<char>(byte)));
+  }
+  EXPECT_EQ(character_of_byte(' '), "\u0120");
+  EXPECT_EQ(character_of_byte('\n'), "\u010a");
+  for (const char* token : {"\u4f60", " ", "\u0144", "\xc4", "a\u00ad"}) {
+    EXPECT_EQ(bytes_of_token(token), std::nullopt) << token;
+  }
+}
+
+}  // namespace
+}  // namespace twinrun::trainer
