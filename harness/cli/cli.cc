@@ -1,0 +1,87 @@
+#include "harness/cli/cli.h"
+
+#include <functional>
+#include <iostream>
+
+#include "harness/cli/commands.h"
+#include "harness/cli/doctor.h"
+#include "harness/config/case.h"
+#include "harness/exit_code.h"
+#include "harness/report/text.h"
+#include "harness/report/verdict_json.h"
+
+namespace twinrun::harness {
+namespace {
+
+struct Command {
+  std::string name, purpose;
+  std::function<int(const std::vector<std::string>&)> run;  ///< empty: known, not built yet
+};
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> list = {
+      {"verify", "train a case several times, compare the runs bit for bit, report",
+       verify_command},
+      {"train", "one run: resolve the case, start the trainer, watch it", train_command},
+      {"compare", "judge runs that already exist", compare_command},
+      {"doctor", "what on this machine or in this case would break a run", doctor_command},
+      {"infer-check", "", {}},
+      {"bench", "", {}},
+      {"split", "", {}},
+      {"baseline", "", {}},
+      {"report", "", {}}};
+  return list;
+}
+
+std::string overview() {
+  std::string text =
+      "twinrun: run a LoRA fine-tuning job twice and prove, bit for bit, whether it reproduces.\n\n"
+      "usage: twinrun COMMAND ...\n\n";
+  for (const Command& command : commands()) {
+    if (!command.run) continue;
+    text +=
+        "  " + command.name + std::string(10 - command.name.size(), ' ') + command.purpose + "\n";
+  }
+  text +=
+      "  --version what this program was built from\n\n"
+      "exit code: 0 reproduced, 1 not reproduced, 2 usage, 3 no verdict, 4 internal,\n"
+      "           5 evidence broken, 130 or 143 interrupted\n"
+      "`twinrun COMMAND --help` says more.\n\n"
+      "example:\n  twinrun verify baselines/smollm2-chat/case.yaml\n";
+  return text;
+}
+
+std::string version_text() {
+  const ProgramVersion program = program_version();
+  const std::string commit = program.git_commit.empty() ? "unknown" : program.git_commit;
+  return "twinrun " + program.version + " (commit " + commit +
+         (program.git_dirty ? ", with local changes" : "") + ")\n";
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& args) {
+  if (args.empty()) throw UsageError("no command given; `twinrun --help` lists them");
+  const std::string& word = args.front();
+  if (word == "--help" || word == "-h") {
+    std::cout << overview();
+    return static_cast<int>(ExitCode::kReproduced);
+  }
+  if (word == "--version") {
+    std::cout << version_text();
+    return static_cast<int>(ExitCode::kReproduced);
+  }
+  std::vector<std::string> names;
+  for (const Command& command : commands()) {
+    names.push_back(command.name);
+    if (command.name != word) continue;
+    if (!command.run) throw UsageError("`twinrun " + word + "` is known but not built yet");
+    return command.run({args.begin() + 1, args.end()});
+  }
+  const std::string near = nearest_word(word, names);
+  throw UsageError("no command '" + one_line(word) + "'" +
+                   (near.empty() ? "" : "; did you mean '" + near + "'?") +
+                   " `twinrun --help` lists them");
+}
+
+}  // namespace twinrun::harness

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace twinrun::harness {
+
+// The commands of `twinrun`, without the word that names them. Each returns the exit code and
+// throws as run_command_line does; `--help` of each says what it takes.
+
+int verify_command(const std::vector<std::string>& args);
+int train_command(const std::vector<std::string>& args);
+int compare_command(const std::vector<std::string>& args);
+
+}  // namespace twinrun::harness

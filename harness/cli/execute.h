@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "harness/cli/judge.h"
+#include "harness/cli/nuisance.h"
+#include "harness/config/case.h"
+#include "harness/protocol/run_config.h"
+
+namespace twinrun::harness {
+
+/// A run as it is about to be started.
+struct RunPlan {
+  std::string name;           ///< a, b, ...; a control's name
+  std::filesystem::path dir;  ///< absolute; empty or not there yet
+  protocol::RunConfig config;
+  std::vector<std::string> inject;  ///< KIND@STEP
+  Nuisance nuisance;
+};
+
+/// Writes config.json, starts `COMMAND... train CONFIG --run-dir DIR` with the nuisance really
+/// applied, waits for it and reads what it left. A run whose process did not exit with 0 is never
+/// intact, whatever its record says.
+///
+/// Throws UsageError with the trainer's message if it could not be started or ended as
+/// `usage_error`. A run that failed, timed out or was interrupted is told by the result.
+JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet);
+
+}  // namespace twinrun::harness

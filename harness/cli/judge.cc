@@ -1,0 +1,229 @@
+#include "harness/cli/judge.h"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "harness/protocol/canonical_json.h"
+#include "harness/report/text.h"
+
+namespace twinrun::harness {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+std::string text_of(const json& object, const std::string& field) {
+  if (!object.is_object() || !object.contains(field)) return {};
+  const json& value = object.at(field);
+  return value.is_string() ? value.get<std::string>() : std::string();
+}
+
+std::vector<RunView> views(const std::vector<JudgedRun>& runs) {
+  std::vector<RunView> list;
+  for (const JudgedRun& run : runs) list.push_back(run.view);
+  return list;
+}
+
+std::vector<ComparisonReport> compare_pairs(const std::vector<JudgedRun>& runs) {
+  std::vector<ComparisonReport> pairs;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    for (std::size_t j = i + 1; j < runs.size(); ++j) {
+      pairs.push_back({runs[i].name, runs[j].name, compare_runs(runs[i].view, runs[j].view)});
+    }
+  }
+  return pairs;
+}
+
+std::string reproduced_message(const std::vector<JudgedRun>& runs) {
+  std::vector<std::string> names;
+  for (const JudgedRun& run : runs) names.push_back(run.name);
+  return "runs " + list_words(names) + " are equal in every bit";
+}
+
+/// The worst of the pairs and of the runs themselves.
+Check twin_check(const std::vector<JudgedRun>& runs, const std::vector<ComparisonReport>& pairs) {
+  Check check{"twin", Verdict::kReproduced, "bitwise", reproduced_message(runs)};
+  for (const ComparisonReport& pair : pairs) {
+    if (pair.comparison.verdict >= check.verdict) continue;
+    check.verdict = pair.comparison.verdict;
+    check.reason = pair.comparison.reason;
+    check.message = "runs " + pair.a + " and " + pair.b + ": " + pair.comparison.message;
+  }
+  for (const JudgedRun& run : runs) {
+    if (run.view.verdict >= check.verdict) continue;
+    check.verdict = run.view.verdict;
+    check.reason = run.view.reason;
+    check.message = "run " + run.name + ": " + run.view.problem;
+  }
+  // Of several runs that could not be used, name the first that is at fault rather than a pair.
+  if (check.verdict == Verdict::kInvalid || check.verdict == Verdict::kEvidenceInvalid) {
+    for (const JudgedRun& run : runs) {
+      if (run.view.verdict != check.verdict) continue;
+      check.reason = run.view.reason;
+      check.message = "run " + run.name + ": " + run.view.problem;
+      break;
+    }
+  }
+  return check;
+}
+
+std::vector<ControlOutcome> run_controls(const JudgeInput& input) {
+  ControlOutcome seed{"seed-plus-one", false, false, input.control_missing, json::object()};
+  if (!all_intact(input.runs)) {
+    const std::string why = "a run is not intact";
+    return {{"planted-ulp", false, false, why, json::object()},
+            {"seed-plus-one", false, false, why, json::object()},
+            {"adapter-moved", false, false, why, json::object()},
+            {"base-unmoved", false, false, why, json::object()}};
+  }
+  const std::vector<RunView> runs = views(input.runs);
+  if (input.control && !input.without_controls) {
+    seed = control_seed_plus_one(runs.front(), input.control->view);
+  }
+  return {control_planted_ulp(runs.front(), input.controls_seed), seed, control_adapter_moved(runs),
+          control_base_unmoved(runs)};
+}
+
+Check controls_check(const JudgeInput& input, const std::vector<ControlOutcome>& controls) {
+  Check check{"controls", Verdict::kReproduced, "passed", "every control passed"};
+  if (!all_intact(input.runs)) {
+    return {"controls", Verdict::kNotRun, "run_failed", "a run is not intact"};
+  }
+  const bool broken = input.control && !input.without_controls &&
+                      input.control->view.verdict == Verdict::kEvidenceInvalid;
+  for (const ControlOutcome& control : controls) {
+    if (!control.ran || control.passed) continue;
+    return {"controls", broken ? Verdict::kEvidenceInvalid : Verdict::kInvalid, "control_failed",
+            "control " + control.name + " failed: " + control.message};
+  }
+  for (const ControlOutcome& control : controls) {
+    if (control.ran) continue;
+    const bool waived = input.without_controls && control.name == "seed-plus-one";
+    if (waived) {
+      check = {"controls", Verdict::kNotRun, "without_controls",
+               "seed-plus-one waived by --without-controls"};
+      continue;
+    }
+    return {"controls", Verdict::kInconclusive, "controls_not_run",
+            "control " + control.name + " did not run: " + control.message};
+  }
+  return check;
+}
+
+/// Tensors named in tensors.jsonl for the first step and the state before it.
+std::int64_t tensors_covered(const fs::path& run_dir) {
+  std::set<std::string> names;
+  try {
+    protocol::LineReader reader(run_dir / "tensors.jsonl");
+    while (const auto line = reader.next()) {
+      const json entry = json::parse(*line);
+      if (entry.at("step").get<std::int64_t>() > 1) break;
+      const std::string group = entry.at("group").get<std::string>();
+      for (const json& tensor : entry.at("tensors")) {
+        names.insert(group + " " + tensor.at(0).get<std::string>());
+      }
+    }
+  } catch (const std::exception&) {
+    // For people only: a run need not write tensors.jsonl, and no verdict rests on it.
+    return 0;
+  }
+  return static_cast<std::int64_t>(names.size());
+}
+
+void describe_experiment(const JudgeInput& input, VerdictReport& report) {
+  for (const JudgedRun& run : input.runs) {
+    if (!run.view.config) continue;
+    report.identity = protocol::to_hex(run.view.config->identity_digest());
+    report.judgement = run.view.config->judgement;
+    report.case_name = text_of(run.view.config->launch, "name");
+    break;
+  }
+  for (const JudgedRun& run : input.runs) {
+    if (run.view.verdict != Verdict::kReproduced) continue;
+    report.key = comparability_key(run.view);
+    report.fingerprint = fingerprint(report.key);
+    report.tensors_covered = tensors_covered(run.view.dir);
+    break;
+  }
+}
+
+std::vector<std::string> injections_of(const RunView& view) {
+  std::vector<std::string> faults;
+  if (!view.config || !view.config->launch.contains("inject")) return faults;
+  for (const json& fault : view.config->launch.at("inject")) {
+    if (fault.is_string()) faults.push_back(fault.get<std::string>());
+  }
+  return faults;
+}
+
+void state_runs(const JudgeInput& input, VerdictReport& report) {
+  for (const JudgedRun& run : input.runs) {
+    report.runs.push_back(run_report(run, input.base));
+    report.runs.back().injected = injections_of(run.view);
+  }
+  if (!input.control || input.without_controls) return;
+  report.control_runs.push_back(run_report(*input.control, input.base));
+  report.control_runs.back().injected = injections_of(input.control->view);
+}
+
+}  // namespace
+
+std::string manifest_text(const RunView& view, const std::string& field) {
+  return text_of(view.manifest, field);
+}
+
+bool all_intact(const std::vector<JudgedRun>& runs) {
+  return std::all_of(runs.begin(), runs.end(),
+                     [](const JudgedRun& run) { return run.view.verdict == Verdict::kReproduced; });
+}
+
+VerdictReport judge(const JudgeInput& input) {
+  VerdictReport report;
+  report.controls_seed = input.controls_seed;
+  report.without_controls = input.without_controls;
+  report.comparisons = compare_pairs(input.runs);
+  report.controls = run_controls(input);
+  report.checks = {twin_check(input.runs, report.comparisons),
+                   controls_check(input, report.controls),
+                   {"baseline", Verdict::kNotRun, "not_built", "not built yet"},
+                   {"inference", Verdict::kNotRun, "not_built", "not built yet"},
+                   {"bench", Verdict::kNotRun, "not_built", "not built yet"}};
+  report.verdict = overall(report.checks);
+  describe_experiment(input, report);
+  state_runs(input, report);
+  return report;
+}
+
+RunReport run_report(const JudgedRun& run, const fs::path& base) {
+  const RunView& view = run.view;
+  RunReport report;
+  report.name = run.name;
+  report.dir = base.empty() ? view.dir : fs::relative(view.dir, base);
+  report.run_id = manifest_text(view, "run_id");
+  report.status = manifest_text(view, "status");
+  if (view.summary.head) report.head = protocol::to_hex(*view.summary.head);
+  report.steps = std::max<std::int64_t>(view.summary.last_step, 0);
+  report.verdict = view.verdict;
+  report.reason = view.reason;
+  report.problem = view.problem;
+  report.outcome = run.outcome;
+  if (run.launch) {
+    report.seconds = run.launch->seconds;
+    report.max_rss_bytes = run.launch->max_rss_bytes;
+    if (view.verdict != Verdict::kReproduced) report.stderr_tail = run.launch->stderr_tail;
+  }
+  return report;
+}
+
+std::uint64_t random_seed() {
+  std::uint64_t seed = 0;
+  if (getrandom(&seed, sizeof seed, 0) != static_cast<ssize_t>(sizeof seed)) {
+    throw std::runtime_error("the kernel gives no random numbers");
+  }
+  return seed >> 11;
+}
+
+}  // namespace twinrun::harness

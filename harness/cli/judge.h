@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/launch/launch.h"
+#include "harness/report/verdict_json.h"
+
+namespace twinrun::harness {
+
+/// A run as it was found, with what is known of its process.
+struct JudgedRun {
+  std::string name;
+  RunView view;
+  std::optional<LaunchResult> launch;  ///< of a run that this judge started
+  std::string outcome;                 ///< how that process ended, for people
+};
+
+struct JudgeInput {
+  std::vector<JudgedRun> runs;       ///< at least two
+  std::optional<JudgedRun> control;  ///< seed-plus-one, where there is one
+  std::string control_missing;       ///< why there is none; for people
+  bool without_controls = false;     ///< the caller waives seed-plus-one, and the verdict says so
+  std::uint64_t controls_seed = 0;
+  std::filesystem::path base;  ///< folder that run folders are told relative to; empty: as they are
+};
+
+/// Whether every run is complete and intact, so that controls mean something.
+bool all_intact(const std::vector<JudgedRun>& runs);
+
+/// Compares every pair, runs the controls, and puts the verdict together: everything but the times.
+///
+/// Which faults were planted is read only after the verdict stands. Green takes all of: every pair
+/// equal, every control run and passed, seed-plus-one among them unless waived.
+VerdictReport judge(const JudgeInput& input);
+
+/// The run as a verdict states it, without its injections.
+RunReport run_report(const JudgedRun& run, const std::filesystem::path& base);
+
+/// A text of the run's manifest; empty if it is not there.
+std::string manifest_text(const RunView& view, const std::string& field);
+
+/// A seed below 2^53 from the kernel.
+std::uint64_t random_seed();
+
+}  // namespace twinrun::harness

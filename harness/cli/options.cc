@@ -1,0 +1,85 @@
+#include "harness/cli/options.h"
+
+#include <iostream>
+#include <sstream>
+
+#include "harness/config/case.h"
+#include "harness/exit_code.h"
+#include "harness/report/text.h"
+
+namespace twinrun::harness {
+namespace {
+
+namespace po = boost::program_options;
+
+// Boost collects operands under the name of an option; a space keeps it out of reach of a user.
+constexpr const char* kOperands = " operands";
+
+std::string help_text(const CommandSpec& spec) {
+  std::ostringstream text;
+  text << "usage: twinrun " << spec.name << " " << spec.operands << " [flags]\n\n"
+       << spec.purpose << "\n\n"
+       << spec.flags << "\n";
+  if (!spec.notes.empty()) text << spec.notes << "\n\n";
+  text << "example:\n" << spec.example << "\n";
+  return text.str();
+}
+
+std::string unknown_flag(const CommandSpec& spec, const std::string& flag) {
+  std::vector<std::string> known;
+  for (const auto& option : spec.flags.options()) known.push_back("--" + option->long_name());
+  const std::string near = nearest_word(flag.substr(0, flag.find('=')), known);
+  return "unknown flag '" + one_line(flag) + "'" +
+         (near.empty() ? "" : "; did you mean '" + near + "'?");
+}
+
+void require_operands(const CommandSpec& spec, const std::string& hint, std::size_t found) {
+  if (found < spec.operands_min) {
+    throw UsageError("twinrun " + spec.name + ": " + spec.operands + " is missing" + hint);
+  }
+  if (found > spec.operands_max) {
+    throw UsageError("twinrun " + spec.name + ": takes " + spec.operands + " only, but " +
+                     count_of(static_cast<long long>(found), "operand") + " were given" + hint);
+  }
+}
+
+}  // namespace
+
+std::string ParsedCommand::text(const std::string& flag) const {
+  return has(flag) ? flags[flag].as<std::string>() : std::string();
+}
+
+std::vector<std::string> ParsedCommand::list(const std::string& flag) const {
+  return has(flag) ? flags[flag].as<std::vector<std::string>>() : std::vector<std::string>();
+}
+
+std::optional<ParsedCommand> parse_command(CommandSpec spec, const std::vector<std::string>& args) {
+  const std::string hint = " (twinrun " + spec.name + " --help)";
+  spec.flags.add_options()("help,h", "this text");
+  po::options_description all;
+  all.add(spec.flags).add_options()(kOperands, po::value<std::vector<std::string>>());
+  po::positional_options_description operands;
+  operands.add(kOperands, -1);
+
+  ParsedCommand parsed;
+  try {
+    // No guessing: an abbreviation that works today is ambiguous after the next flag.
+    const int style = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
+    po::store(po::command_line_parser(args).options(all).positional(operands).style(style).run(),
+              parsed.flags);
+  } catch (const po::unknown_option& error) {
+    throw UsageError("twinrun " + spec.name + ": " + unknown_flag(spec, error.get_option_name()) +
+                     hint);
+  } catch (const po::error& error) {
+    throw UsageError("twinrun " + spec.name + ": " + one_line(error.what()) + hint);
+  }
+  if (parsed.has("help")) {
+    std::cout << help_text(spec);
+    return std::nullopt;
+  }
+  parsed.operands = parsed.list(kOperands);
+  require_operands(spec, hint, parsed.operands.size());
+  return parsed;
+}
+
+}  // namespace twinrun::harness

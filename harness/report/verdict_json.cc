@@ -1,0 +1,140 @@
+#include "harness/report/verdict_json.h"
+
+#include "harness/protocol/canonical_json.h"
+#include "twinrun_version.h"
+
+namespace twinrun::harness {
+namespace {
+
+using nlohmann::json;
+
+template <typename T>
+json or_null(const std::optional<T>& value) {
+  return value ? json(*value) : json(nullptr);
+}
+
+json to_json(const Divergence& first) {
+  return {{"step", first.step},
+          {"field", first.field},
+          {"bits_a", first.bits_a},
+          {"bits_b", first.bits_b},
+          {"value_a", or_null(first.value_a)},
+          {"value_b", or_null(first.value_b)},
+          {"ulps", or_null(first.ulps)},
+          {"other_fields", first.other_fields},
+          {"tensors", first.tensors},
+          {"tensors_differing", first.tensors_differing},
+          {"tensors_compared", first.tensors_compared}};
+}
+
+json to_json(const std::vector<Difference>& differences) {
+  json list = json::array();
+  for (const Difference& difference : differences) {
+    list.push_back({{"field", difference.field}, {"a", difference.a}, {"b", difference.b}});
+  }
+  return list;
+}
+
+json to_json(const ComparisonReport& report) {
+  const Comparison& comparison = report.comparison;
+  return {{"a", report.a},
+          {"b", report.b},
+          {"verdict", to_string(comparison.verdict)},
+          {"reason", comparison.reason},
+          {"message", comparison.message},
+          {"steps_compared", comparison.steps_compared},
+          {"comparisons", comparison.comparisons},
+          {"first", comparison.first ? to_json(*comparison.first) : json(nullptr)},
+          {"key_differences", to_json(comparison.key_differences)},
+          {"suspects", to_json(comparison.suspects)}};
+}
+
+json to_json(const ControlOutcome& control) {
+  return {{"name", control.name},
+          {"ran", control.ran},
+          {"passed", control.passed},
+          {"message", control.message},
+          {"details", control.details}};
+}
+
+json to_json(const Check& check) {
+  return {{"name", check.name},
+          {"verdict", to_string(check.verdict)},
+          {"reason", check.reason},
+          {"message", check.message}};
+}
+
+template <typename T>
+json list_of(const std::vector<T>& items) {
+  json list = json::array();
+  for (const T& item : items) list.push_back(to_json(item));
+  return list;
+}
+
+json judgement_with_digest(const json& judgement) {
+  if (!judgement.is_object()) return nullptr;
+  json result = judgement;
+  result["digest"] = protocol::to_hex(protocol::canonical_digest(judgement));
+  return result;
+}
+
+}  // namespace
+
+ProgramVersion program_version() {
+  return {TWINRUN_VERSION, TWINRUN_GIT_COMMIT, TWINRUN_GIT_DIRTY};
+}
+
+std::int64_t comparisons_made(const VerdictReport& report) {
+  std::int64_t sum = 0;
+  for (const ComparisonReport& pair : report.comparisons) sum += pair.comparison.comparisons;
+  return sum;
+}
+
+json to_json(const RunReport& run) {
+  return {{"name", run.name},
+          {"dir", run.dir.generic_string()},
+          {"run_id", run.run_id},
+          {"status", run.status},
+          {"head", run.head},
+          {"steps", run.steps},
+          {"verdict", to_string(run.verdict)},
+          {"reason", run.reason},
+          {"problem", run.problem},
+          {"seconds", run.seconds},
+          {"max_rss_bytes", run.max_rss_bytes},
+          {"outcome", run.outcome},
+          {"stderr_tail", run.stderr_tail},
+          {"injected", run.injected}};
+}
+
+json to_json(const VerdictReport& report) {
+  const ProgramVersion program = program_version();
+  return {{"schema", kVerdictSchema},
+          {"verdict", to_string(report.verdict)},
+          {"exit_code", static_cast<int>(exit_code(report.verdict))},
+          {"case", {{"name", report.case_name}, {"identity", report.identity}}},
+          {"checks", list_of(report.checks)},
+          {"runs", list_of(report.runs)},
+          {"control_runs", list_of(report.control_runs)},
+          {"comparisons", list_of(report.comparisons)},
+          {"comparisons_made", comparisons_made(report)},
+          {"tensors_covered", report.tensors_covered},
+          {"controls", list_of(report.controls)},
+          {"controls_seed", report.controls_seed},
+          {"judgement", judgement_with_digest(report.judgement)},
+          {"key", report.key},
+          {"fingerprint", report.fingerprint},
+          {"without_controls", report.without_controls},
+          {"started", report.started},
+          {"ended", report.ended},
+          {"twinrun",
+           {{"version", program.version},
+            {"git_commit", program.git_commit},
+            {"git_dirty", program.git_dirty}}}};
+}
+
+std::string json_text(const json& value) {
+  return value.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace twinrun::harness
