@@ -11,7 +11,7 @@
 namespace twinrun::protocol {
 namespace {
 
-constexpr std::size_t kWindowBytes = std::size_t{1} << 20;
+constexpr std::size_t kWindowBytes = std::size_t{1} << 18;
 // No line of a record comes near this; a file of garbage must not fill the memory.
 constexpr std::size_t kLineBytesMax = std::size_t{64} << 20;
 
