@@ -41,24 +41,32 @@ bool one_of(const std::string& text, const std::vector<std::string>& words) {
 // Each pattern is tried on short text only: std::regex recurses once a character.
 constexpr std::size_t kNumberCharsMax = 64;
 
-bool matches(const std::string& text, const char* pattern) {
-  return text.size() <= kNumberCharsMax && std::regex_match(text, std::regex(pattern));
+bool matches(const std::string& text, const std::regex& pattern) {
+  return text.size() <= kNumberCharsMax && std::regex_match(text, pattern);
 }
 
-bool is_integer(const std::string& text) { return matches(text, "-?(0|[1-9][0-9]*)"); }
+bool is_integer(const std::string& text) {
+  static const std::regex kInteger("-?(0|[1-9][0-9]*)");
+  return matches(text, kInteger);
+}
 
 bool is_number(const std::string& text) {
-  return matches(text, R"(-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?)");
+  static const std::regex kNumber(R"(-?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?)");
+  return matches(text, kNumber);
 }
 
 /// What YAML 1.1 or 1.2 readers would take for a number but not agree upon; empty if nothing.
 std::string ambiguous_number(const std::string& text) {
-  if (matches(text, "[-+]?0[0-9]+")) return "an integer with a leading zero looks octal: drop it";
-  if (matches(text, "[-+]?0[xob][0-9a-fA-F_]+")) return "write the number in decimal";
-  if (matches(text, "[-+]?[0-9][0-9_]*_[0-9_]*([.][0-9_]*)?")) return "drop the underscores";
-  if (matches(text, R"([-+]?\.(inf|Inf|INF|nan|NaN|NAN))")) return "the number has to be finite";
+  static const std::pair<std::regex, const char*> kAmbiguous[] = {
+      {std::regex("[-+]?0[0-9]+"), "an integer with a leading zero looks octal: drop it"},
+      {std::regex("[-+]?0[xob][0-9a-fA-F_]+"), "write the number in decimal"},
+      {std::regex("[-+]?[0-9][0-9_]*_[0-9_]*([.][0-9_]*)?"), "drop the underscores"},
+      {std::regex(R"([-+]?\.(inf|Inf|INF|nan|NaN|NAN))"), "the number has to be finite"},
+      {std::regex(R"([-+]?0[0-9]+\.?[0-9]*([eE][-+]?[0-9]+)?)"), "drop the leading zero"}};
+  for (const auto& [pattern, advice] : kAmbiguous) {
+    if (matches(text, pattern)) return advice;
+  }
   if (text.size() > 1 && text[0] == '+' && is_number(text.substr(1))) return "drop the '+'";
-  if (matches(text, R"(-?0[0-9]+\.?[0-9]*([eE][-+]?[0-9]+)?)")) return "drop the leading zero";
   return "";
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <map>
 
 #include "harness/report/text.h"
 
@@ -165,25 +166,39 @@ void add_failed_runs(Rows& rows, const std::vector<RunReport>& runs) {
 }
 
 void add_controls(Rows& rows, const VerdictReport& report) {
-  std::vector<std::string> passed, rest;
+  std::vector<std::string> passed, failed, missing;
+  std::string why;
   for (const ControlOutcome& control : report.controls) {
     if (control.ran && control.passed) passed.push_back(control.name);
+    if (control.ran && !control.passed) {
+      failed.push_back(control.name + " FAILED: " + control.message);
+    }
+    if (control.ran) continue;
+    missing.push_back(control.name);
+    why = control.message;
   }
-  const std::size_t all = report.controls.size();
-  rows.add("controls", std::to_string(passed.size()) + " of " + std::to_string(all) + " passed" +
+  const std::string not_run = "not run: " + list_words(missing) + " (" + why + ")";
+  if (passed.empty() && failed.empty()) {
+    rows.add("controls", not_run);
+    return;
+  }
+  rows.add("controls", std::to_string(passed.size()) + " of " +
+                           std::to_string(report.controls.size()) + " passed" +
                            (passed.empty() ? "" : ": " + list_words(passed)));
-  for (const ControlOutcome& control : report.controls) {
-    if (control.ran && !control.passed) rows.add("", control.name + " FAILED: " + control.message);
-    if (!control.ran) rest.push_back(control.name);
-  }
-  if (!rest.empty() && rest.size() < all) rows.add("", "not run: " + list_words(rest));
+  for (const std::string& text : failed) rows.add("", text);
+  if (!missing.empty()) rows.add("", not_run);
 }
 
-/// Checks that did not run, those of one reason together.
+/// Checks that did not run, those of one reason together; controls have a row of their own.
 void add_not_run(Rows& rows, const VerdictReport& report) {
-  std::vector<std::string> parts;
+  std::map<std::string, std::vector<std::string>> by_reason;
   for (const Check& check : report.checks) {
-    if (check.verdict == Verdict::kNotRun) parts.push_back(check.name + " (" + check.message + ")");
+    if (check.verdict != Verdict::kNotRun || check.name == "controls") continue;
+    by_reason[check.message].push_back(check.name);
+  }
+  std::vector<std::string> parts;
+  for (const auto& [reason, names] : by_reason) {
+    parts.push_back(list_words(names) + " (" + reason + ")");
   }
   if (!parts.empty()) rows.add_wrapped("not run", list_words(parts), 2);
 }

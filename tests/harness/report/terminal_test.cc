@@ -46,7 +46,7 @@ TEST(TerminalText, GreenSaysWhatWasComparedAndWhereItLies) {
 
 TEST(TerminalText, ChecksThatDidNotRunAreShown) {
   EXPECT_THAT(terminal_text(reproduced_report(), kPlain),
-              HasSubstr("not run      baseline (not built yet), inference"));
+              HasSubstr("not run      baseline, inference and bench (not built yet)\n"));
 }
 
 TEST(TerminalText, DivergenceHasStepFieldBothBitsDistanceAndTensors) {
@@ -88,6 +88,12 @@ TEST(TerminalText, AFailedControlIsNamedWithItsMessage) {
   const std::string text = terminal_text(report, kPlain);
   EXPECT_THAT(text, HasSubstr("3 of 4 passed"));
   EXPECT_THAT(text, HasSubstr("base-unmoved FAILED: the base moved"));
+}
+
+TEST(TerminalText, ControlsThatDidNotRunSayWhy) {
+  VerdictReport report = reproduced_report();
+  report.controls[1] = {"seed-plus-one", false, false, "none is stored", nlohmann::json::object()};
+  EXPECT_THAT(terminal_text(report, kPlain), HasSubstr("not run: seed-plus-one (none is stored)"));
 }
 
 TEST(TerminalText, ColourOnlyWhereAskedFor) {

@@ -1,0 +1,80 @@
+#include "harness/cli/cli.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "harness/exit_code.h"
+#include "tests/harness/cli/temp_folder.h"
+
+namespace twinrun::harness {
+namespace {
+
+using testing::HasSubstr;
+
+std::string usage_error(const std::vector<std::string>& args) {
+  return message_of<UsageError>([&] { run_command_line(args); });
+}
+
+std::string stdout_of(const std::vector<std::string>& args, int expected_code) {
+  testing::internal::CaptureStdout();
+  const int code = run_command_line(args);
+  EXPECT_EQ(code, expected_code);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(CommandLine, AnUnknownCommandGetsTheNearestOne) {
+  EXPECT_THAT(usage_error({"verfy"}), HasSubstr("no command 'verfy'; did you mean 'verify'?"));
+  EXPECT_THAT(usage_error({"xyzzy"}), HasSubstr("twinrun --help"));
+}
+
+TEST(CommandLine, NoCommandIsAnError) { EXPECT_THAT(usage_error({}), HasSubstr("no command")); }
+
+TEST(CommandLine, WhatIsNotBuiltYetSaysSo) {
+  for (const char* name : {"infer-check", "bench", "split", "baseline", "report"}) {
+    EXPECT_THAT(usage_error({name}), HasSubstr("not built yet")) << name;
+  }
+  EXPECT_THAT(usage_error({"verify", "case.yaml", "--baseline"}), HasSubstr("not built yet"));
+}
+
+TEST(CommandLine, HelpOfEveryCommandEndsInAnExample) {
+  EXPECT_THAT(stdout_of({"--help"}, 0), HasSubstr("example:\n  twinrun verify"));
+  for (const std::string name : {"verify", "train", "compare", "doctor"}) {
+    EXPECT_THAT(stdout_of({name, "--help"}, 0), HasSubstr("example:\n  twinrun " + name)) << name;
+  }
+}
+
+TEST(CommandLine, VersionNamesTheCommit) {
+  EXPECT_THAT(stdout_of({"--version"}, 0), testing::StartsWith("twinrun 0."));
+  EXPECT_THAT(stdout_of({"--version"}, 0), HasSubstr("(commit "));
+}
+
+TEST(CommandLine, AnUnknownFlagGetsTheNearestOne) {
+  EXPECT_THAT(usage_error({"verify", "case.yaml", "--injct", "b:lr@3"}),
+              HasSubstr("twinrun verify: unknown flag '--injct'; did you mean '--inject'?"));
+}
+
+TEST(CommandLine, FlagsAreNotGuessedFromAbbreviations) {
+  EXPECT_THAT(usage_error({"verify", "case.yaml", "--quie"}), HasSubstr("unknown flag '--quie'"));
+}
+
+TEST(CommandLine, AFlagTwiceOrWithoutValueIsAnError) {
+  EXPECT_THAT(usage_error({"verify", "case.yaml", "--out", "a", "--out", "b"}), HasSubstr("--out"));
+  EXPECT_THAT(usage_error({"verify", "case.yaml", "--out"}), HasSubstr("--out"));
+}
+
+TEST(CommandLine, OperandsAreCounted) {
+  EXPECT_THAT(usage_error({"verify"}), HasSubstr("CASE.yaml is missing"));
+  EXPECT_THAT(usage_error({"verify", "a.yaml", "b.yaml"}), HasSubstr("2 operands were given"));
+  EXPECT_THAT(usage_error({"compare", "a"}), HasSubstr("RUN_A RUN_B [...] is missing"));
+  EXPECT_THAT(usage_error({"train", "case.yaml"}), HasSubstr("--run-dir DIR is missing"));
+}
+
+TEST(CompareCommand, RefusesWhatIsNoRunFolder) {
+  const TempFolder folder;
+  const std::string here = folder.path().string();
+  EXPECT_THAT(usage_error({"compare", here + "/none", here}), HasSubstr("none' is no folder"));
+  EXPECT_THAT(usage_error({"compare", here, here}), HasSubstr("is not a run folder"));
+}
+
+}  // namespace
+}  // namespace twinrun::harness

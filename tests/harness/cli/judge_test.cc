@@ -1,0 +1,63 @@
+#include "harness/cli/judge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace twinrun::harness {
+namespace {
+
+using testing::HasSubstr;
+
+/// A run that left nothing.
+JudgedRun missing_run(const std::string& name) {
+  JudgedRun run;
+  run.name = name;
+  run.view = read_run("/nonexistent/" + name);
+  return run;
+}
+
+const Check& check_of(const VerdictReport& report, const std::string& name) {
+  for (const Check& check : report.checks) {
+    if (check.name == name) return check;
+  }
+  throw std::logic_error("no check " + name);
+}
+
+TEST(Judge, RunsThatLeftNothingAreInvalidAndNoControlRuns) {
+  JudgeInput input;
+  input.runs = {missing_run("a"), missing_run("b")};
+  const VerdictReport report = judge(input);
+  EXPECT_EQ(report.verdict, Verdict::kInvalid);
+  EXPECT_EQ(check_of(report, "controls").verdict, Verdict::kNotRun);
+  EXPECT_EQ(check_of(report, "controls").reason, "run_failed");
+  ASSERT_EQ(report.controls.size(), 4u);
+  for (const ControlOutcome& control : report.controls) EXPECT_FALSE(control.ran) << control.name;
+  EXPECT_TRUE(report.key.is_null());
+}
+
+TEST(Judge, ComparesEveryPair) {
+  JudgeInput input;
+  input.runs = {missing_run("a"), missing_run("b"), missing_run("c")};
+  const VerdictReport report = judge(input);
+  ASSERT_EQ(report.comparisons.size(), 3u);
+  EXPECT_EQ(report.comparisons[2].a + report.comparisons[2].b, "bc");
+}
+
+TEST(Judge, ChecksThatAreNotBuiltAreShownAsNotRun) {
+  JudgeInput input;
+  input.runs = {missing_run("a"), missing_run("b")};
+  const VerdictReport report = judge(input);
+  for (const char* name : {"baseline", "inference", "bench"}) {
+    EXPECT_EQ(check_of(report, name).verdict, Verdict::kNotRun) << name;
+    EXPECT_EQ(check_of(report, name).reason, "not_built") << name;
+  }
+}
+
+TEST(RandomSeed, FitsIntoJsonAndChanges) {
+  const std::uint64_t x = random_seed(), y = random_seed();
+  EXPECT_NE(x, y);
+  EXPECT_LT(x, std::uint64_t{1} << 53);
+}
+
+}  // namespace
+}  // namespace twinrun::harness
