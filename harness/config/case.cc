@@ -314,6 +314,10 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   json& identity = resolved.config.identity;
   identity["schema"] = integer(1, 1)(root.require("schema"));
   resolved.name = text()(root.require("name"));
+  constexpr std::size_t kNameBytesMax = 100;  // it becomes part of a folder's name
+  if (resolved.name.size() > kNameBytesMax) {
+    fail_at(root.require("name"), "longer than " + std::to_string(kNameBytesMax) + " bytes");
+  }
   if (const YamlNode* node = root.find("inference")) {
     fail_at(*node, "is not built yet: leave the section out");
   }
