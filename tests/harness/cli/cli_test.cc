@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/exit_code.h"
-#include "tests/harness/cli/temp_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 namespace {

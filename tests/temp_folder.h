@@ -13,7 +13,7 @@ namespace twinrun::harness {
 class TempFolder {
  public:
   TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "twinrun-cli-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "twinrun-test-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
     path_ = pattern;
   }
