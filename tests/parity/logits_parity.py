@@ -1,4 +1,4 @@
-"""Our FP32 logits against transformers': SmolLM2, and small random Llamas, tied and not, in shards and not."""
+"""Our FP32 logits against transformers': SmolLM2 and small random Llamas, tied and not."""
 
 import torch
 from transformers import LlamaForCausalLM
@@ -23,8 +23,11 @@ def main():
             theirs = reference(input_ids).logits
         ours = parity.logits(folder, input_ids)
         assert ours.shape == theirs.shape and ours.dtype == torch.float32
-        parity.check(f"{name}: largest difference of logits up to {theirs.abs().max():.1f}",
-                     (ours - theirs).abs().max().item(), BOUND)
+        parity.check(
+            f"{name}: largest difference of logits up to {theirs.abs().max():.1f}",
+            (ours - theirs).abs().max().item(),
+            BOUND,
+        )
     parity.finish()
 
 

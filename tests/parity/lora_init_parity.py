@@ -1,4 +1,4 @@
-"""The bits of our initial lora_A against PEFT's after torch.manual_seed, over FP32 and bfloat16 bases."""
+"""The bits of our initial adapter against PEFT's, over FP32 and bfloat16 bases."""
 
 import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
@@ -13,7 +13,9 @@ SEEDS = (0, 42, 2**40 + 7)  # torch's generator takes the low 32 bits of the las
 def peft_adapter(folder, dtype, rank, seed):
     model = LlamaForCausalLM.from_pretrained(folder, dtype=dtype)
     torch.manual_seed(seed)
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
     return get_peft_model_state_dict(get_peft_model(model, config))
 
 
@@ -22,8 +24,10 @@ def main():
     bases = {
         "SmolLM2": (parity.smollm2, "float32"),
         "random, float32": (parity.tiny_model("float32", tied=False, vocab_size=49152), "float32"),
-        "random, bfloat16":
-            (parity.tiny_model("bfloat16", tied=False, vocab_size=49152, dtype=torch.bfloat16), "bfloat16"),
+        "random, bfloat16": (
+            parity.tiny_model("bfloat16", tied=False, vocab_size=49152, dtype=torch.bfloat16),
+            "bfloat16",
+        ),
     }
     for name, (folder, dtype) in bases.items():
         for seed in SEEDS:
@@ -33,7 +37,9 @@ def main():
             ours = load_file(parity.train(config) / "adapter/adapter_model.safetensors")
             assert ours.keys() == theirs.keys(), ours.keys() ^ theirs.keys()
             differing = sum(not same_bits(ours[key], theirs[key]) for key in ours)
-            parity.check_equal(f"{name}, seed {seed}: tensors of the initial adapter", len(ours), differing)
+            parity.check_equal(
+                f"{name}, seed {seed}: tensors of the initial adapter", len(ours), differing
+            )
     parity.finish()
 
 

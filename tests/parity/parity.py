@@ -19,7 +19,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
 
 
 class Parity:
-    """A parity test: where our programs are, a scratch folder, and the figures that were measured."""
+    """A parity test: where our programs are, a scratch folder, the figures that were measured."""
 
     def __init__(self, description):
         parser = argparse.ArgumentParser(description=description)
@@ -57,7 +57,9 @@ class Parity:
         run.mkdir()
         text = json.dumps(config, sort_keys=True, separators=(",", ":")) + "\n"
         (run / "config.json").write_text(text)
-        self._call([self.build / "bin/twinrun-train", "train", run / "config.json", "--run-dir", run])
+        self._call(
+            [self.build / "bin/twinrun-train", "train", run / "config.json", "--run-dir", run]
+        )
         return run
 
     def logits(self, model, input_ids, adapter=None):
@@ -83,10 +85,21 @@ class Parity:
         """
         torch.manual_seed(7)
         config = LlamaConfig(
-            vocab_size=vocab_size, hidden_size=96, intermediate_size=160, num_hidden_layers=3,
-            num_attention_heads=6, num_key_value_heads=2, head_dim=16, rms_norm_eps=1e-5,
-            max_position_embeddings=512, tie_word_embeddings=tied, bos_token_id=1, eos_token_id=2,
-            pad_token_id=2, rope_parameters={"rope_type": "default", "rope_theta": 50000.0})
+            vocab_size=vocab_size,
+            hidden_size=96,
+            intermediate_size=160,
+            num_hidden_layers=3,
+            num_attention_heads=6,
+            num_key_value_heads=2,
+            head_dim=16,
+            rms_norm_eps=1e-5,
+            max_position_embeddings=512,
+            tie_word_embeddings=tied,
+            bos_token_id=1,
+            eos_token_id=2,
+            pad_token_id=2,
+            rope_parameters={"rope_type": "default", "rope_theta": 50000.0},
+        )
         model = LlamaForCausalLM(config)
         with torch.no_grad():
             for parameter in model.parameters():
@@ -98,8 +111,22 @@ class Parity:
             (folder / file).write_bytes((self.smollm2 / file).read_bytes())
         return folder
 
-    def config(self, model, *, seed=42, dtype="float32", rank=8, steps=1, batch_size=1, accumulation=1,
-               lr=2e-4, weight_decay=0.0, schedule="cosine", warmup_steps=0, max_length=64):
+    def config(
+        self,
+        model,
+        *,
+        seed=42,
+        dtype="float32",
+        rank=8,
+        steps=1,
+        batch_size=1,
+        accumulation=1,
+        lr=2e-4,
+        weight_decay=0.0,
+        schedule="cosine",
+        warmup_steps=0,
+        max_length=64,
+    ):
         """config.json of a run over the chat data, without dropout; docs/protocol.md section 2."""
         weights = [path.name for path in model.glob("*.safetensors")]
         return {
@@ -107,29 +134,66 @@ class Parity:
                 "schema": 1,
                 "model": {"dtype": dtype, "files": digests(model, [*MODEL_FILES, *weights])},
                 "tokenizer": {"files": digests(model, TOKENIZER_FILES)},
-                "data": {"sha256": file_digest(self.chat), "template": "chatml",
-                         "max_length": max_length, "loss_on": "response"},
-                "lora": {"rank": rank, "alpha": 2 * rank, "dropout": 0, "target_modules": "all-linear"},
+                "data": {
+                    "sha256": file_digest(self.chat),
+                    "template": "chatml",
+                    "max_length": max_length,
+                    "loss_on": "response",
+                },
+                "lora": {
+                    "rank": rank,
+                    "alpha": 2 * rank,
+                    "dropout": 0,
+                    "target_modules": "all-linear",
+                },
                 "train": {
-                    "steps": steps, "batch_size": batch_size, "gradient_accumulation": accumulation,
-                    "max_grad_norm": 1, "optimizer": {
-                        "name": "adamw", "lr": lr, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
-                        "weight_decay": weight_decay},
-                    "schedule": {"name": schedule, "warmup_steps": warmup_steps}},
+                    "steps": steps,
+                    "batch_size": batch_size,
+                    "gradient_accumulation": accumulation,
+                    "max_grad_norm": 1,
+                    "optimizer": {
+                        "name": "adamw",
+                        "lr": lr,
+                        "beta1": 0.9,
+                        "beta2": 0.999,
+                        "eps": 1e-8,
+                        "weight_decay": weight_decay,
+                    },
+                    "schedule": {"name": schedule, "warmup_steps": warmup_steps},
+                },
                 "seed": seed,
-                "seeds": {"lora_init": seed, "dropout": derived_seed("dropout", seed),
-                          "shuffle": derived_seed("shuffle", seed)},
+                "seeds": {
+                    "lora_init": seed,
+                    "dropout": derived_seed("dropout", seed),
+                    "shuffle": derived_seed("shuffle", seed),
+                },
                 "numerics": "deterministic",
             },
-            "judgement": {"schema": 1, "verify": {"runs": 2, "controls": True, "step_timeout_s": 600}},
+            "judgement": {
+                "schema": 1,
+                "verify": {"runs": 2, "controls": True, "step_timeout_s": 600},
+            },
             "launch": {
-                "name": "parity", "case": str(self.scratch / "case.yaml"), "run": "a", "command": [],
+                "name": "parity",
+                "case": str(self.scratch / "case.yaml"),
+                "run": "a",
+                "command": [],
                 "paths": {"model": str(model), "data": str(self.chat)},
-                "device": "cpu", "threads": os.cpu_count(), "isa": "auto",
-                "record": {"tensors_every": 1}, "eval_every": 0, "checkpoint_every": 0,
-                "stop_after": None, "inject": [],
-                "nuisance": {"tz": "UTC", "locale": "C", "umask": "022", "hash_seed": 0,
-                             "gpu_memory_offset_mb": 0},
+                "device": "cpu",
+                "threads": os.cpu_count(),
+                "isa": "auto",
+                "record": {"tensors_every": 1},
+                "eval_every": 0,
+                "checkpoint_every": 0,
+                "stop_after": None,
+                "inject": [],
+                "nuisance": {
+                    "tz": "UTC",
+                    "locale": "C",
+                    "umask": "022",
+                    "hash_seed": 0,
+                    "gpu_memory_offset_mb": 0,
+                },
             },
         }
 
@@ -168,11 +232,13 @@ def tensor_digest(tensor):
     whole = hashlib.sha256(f"{str(tensor.dtype).removeprefix('torch.')}\n{shape}\n".encode())
     data = tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
     for start in range(0, len(data), 4096):
-        whole.update(hashlib.sha256(data[start:start + 4096]).digest())
+        whole.update(hashlib.sha256(data[start : start + 4096]).digest())
     return whole.hexdigest()
 
 
 def group_digest(tensors):
     """docs/protocol.md's digest of named tensors."""
-    lines = sorted(f"{name}\n{tensor_digest(tensor)}\n".encode() for name, tensor in tensors.items())
+    lines = sorted(
+        f"{name}\n{tensor_digest(tensor)}\n".encode() for name, tensor in tensors.items()
+    )
     return hashlib.sha256(b"".join(lines)).hexdigest()

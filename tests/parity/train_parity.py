@@ -1,4 +1,4 @@
-"""Twenty steps of ours against PEFT, AdamW, transformers' schedule and clip_grad_norm_ on the same batches."""
+"""Twenty steps of ours against PEFT, AdamW, a schedule of transformers and clip_grad_norm_."""
 
 import json
 
@@ -31,7 +31,8 @@ def load_samples(path, folder):
         tokens = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         labels = [
             token if any(start <= first and last <= end for start, end in labelled) else IGNORE
-            for token, (first, last) in zip(tokens["input_ids"], tokens["offset_mapping"])]
+            for token, (first, last) in zip(tokens["input_ids"], tokens["offset_mapping"])
+        ]
         samples[dialogue["id"]] = (tokens["input_ids"], labels)
     return samples
 
@@ -51,7 +52,11 @@ def loss_sum(model, batch):
     """Sum of the negative log-likelihoods of the labelled tokens."""
     logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
     return torch.nn.functional.cross_entropy(
-        logits[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten(), ignore_index=IGNORE, reduction="sum")
+        logits[:, :-1].flatten(0, 1),
+        batch["labels"][:, 1:].flatten(),
+        ignore_index=IGNORE,
+        reduction="sum",
+    )
 
 
 def reference_run(folder, identity, batches_of_steps):
@@ -60,15 +65,30 @@ def reference_run(folder, identity, batches_of_steps):
     rates = train["optimizer"]
     base = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     torch.manual_seed(identity["seeds"]["lora_init"])
-    model = get_peft_model(base, LoraConfig(
-        r=lora["rank"], lora_alpha=lora["alpha"], lora_dropout=lora["dropout"],
-        target_modules=lora["target_modules"], task_type="CAUSAL_LM"))
+    model = get_peft_model(
+        base,
+        LoraConfig(
+            r=lora["rank"],
+            lora_alpha=lora["alpha"],
+            lora_dropout=lora["dropout"],
+            target_modules=lora["target_modules"],
+            task_type="CAUSAL_LM",
+        ),
+    )
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=rates["lr"], betas=(rates["beta1"], rates["beta2"]),
-                                  eps=rates["eps"], weight_decay=rates["weight_decay"])
-    schedule = get_scheduler(train["schedule"]["name"], optimizer,
-                             num_warmup_steps=train["schedule"]["warmup_steps"],
-                             num_training_steps=train["steps"])
+    optimizer = torch.optim.AdamW(
+        parameters,
+        lr=rates["lr"],
+        betas=(rates["beta1"], rates["beta2"]),
+        eps=rates["eps"],
+        weight_decay=rates["weight_decay"],
+    )
+    schedule = get_scheduler(
+        train["schedule"]["name"],
+        optimizer,
+        num_warmup_steps=train["schedule"]["warmup_steps"],
+        num_training_steps=train["steps"],
+    )
     for batches in batches_of_steps:
         count = sum(int((batch["labels"][:, 1:] != IGNORE).sum()) for batch in batches)
         loss = 0.0
@@ -92,31 +112,60 @@ def compare(parity, name, folder, samples, config):
     batches = []
     for step in steps:
         chosen = [samples[sample] for sample in step["samples"]]
-        batches.append([make_batch(chosen[i:i + rows], pad_id) for i in range(0, len(chosen), rows)])
+        batches.append(
+            [make_batch(chosen[i : i + rows], pad_id) for i in range(0, len(chosen), rows)]
+        )
     if identity["train"]["gradient_accumulation"] == 1:
         unlike = sum(step["batch"] != group_digest(batch) for step, (batch,) in zip(steps, batches))
         parity.check_equal(f"{name}: digests of the batches, computed here", len(steps), unlike)
     losses, rates, counts = [], [], 0
-    for step, (loss, lr, count) in zip(steps, reference_run(folder, identity, batches), strict=True):
+    for step, (loss, lr, count) in zip(
+        steps, reference_run(folder, identity, batches), strict=True
+    ):
         losses.append(abs(from_bits(step["loss"]["bits"]) - loss) / loss)
         rates.append(abs(from_bits(step["lr"]["bits"]) - lr) / base_lr)
         counts += step["loss_tokens"] != count
     parity.check_equal(f"{name}: counts of labelled tokens", len(steps), counts)
     # max() passes over a NaN that is not first; a tensor's maximum does not.
-    parity.check(f"{name}: learning rate, largest difference to the base rate",
-                 torch.tensor(rates).max().item(), LR_BOUND)
-    parity.check(f"{name}: loss, largest relative difference", torch.tensor(losses).max().item(), LOSS_BOUND)
+    parity.check(
+        f"{name}: learning rate, largest difference to the base rate",
+        torch.tensor(rates).max().item(),
+        LR_BOUND,
+    )
+    parity.check(
+        f"{name}: loss, largest relative difference", torch.tensor(losses).max().item(), LOSS_BOUND
+    )
 
 
 def main():
     parity = Parity(__doc__)
     samples = load_samples(parity.chat, parity.smollm2)
-    compare(parity, "SmolLM2", parity.smollm2, samples,
-            parity.config(parity.smollm2, steps=STEPS, batch_size=2, warmup_steps=2, max_length=48))
+    compare(
+        parity,
+        "SmolLM2",
+        parity.smollm2,
+        samples,
+        parity.config(parity.smollm2, steps=STEPS, batch_size=2, warmup_steps=2, max_length=48),
+    )
     folder = parity.tiny_model("random", tied=False, vocab_size=49152)
-    compare(parity, "random, accumulating", folder, samples,
-            parity.config(folder, seed=3, rank=4, steps=STEPS, batch_size=2, accumulation=2, lr=1e-3,
-                          weight_decay=0.01, schedule="linear", warmup_steps=3))
+    compare(
+        parity,
+        "random, accumulating",
+        folder,
+        samples,
+        parity.config(
+            folder,
+            seed=3,
+            rank=4,
+            steps=STEPS,
+            batch_size=2,
+            accumulation=2,
+            lr=1e-3,
+            weight_decay=0.01,
+            schedule="linear",
+            warmup_steps=3,
+        ),
+    )
     parity.finish()
 
 
