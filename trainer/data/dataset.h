@@ -76,6 +76,7 @@ class Sampler {
           std::uint64_t shuffle_seed);
   /// Sample indices of the micro-batches of the next step.
   std::vector<std::vector<std::int64_t>> next_step();
+  std::uint64_t seed() const { return seed_; }
   std::int64_t epoch() const { return epoch_; }
   std::int64_t position() const { return position_; }
   /// Draws consumed from the shuffle stream so far: part of the rng digest.
