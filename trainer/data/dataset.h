@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -32,27 +33,33 @@ struct DataOptions {
   std::string template_name;  ///< chatml | text
   std::int64_t max_length = 0;
   std::string loss_on;  ///< response | all
+  /// What template `text` ends a sample with: eos_token_id of the model's config.json.
+  std::optional<std::int64_t> end_token_id;
 };
-
-/// Reads JSONL: one object a line, `prompt` and `response` (strings) or `messages` (list of `role`,
-/// `content`), optional `id` (string or integer) and `category`. A sample longer than max_length is
-/// dropped and counted.
-///
-/// Throws UsageError-like DataError (`FILE:LINE: ...`) for a malformed line, unknown role, a sample
-/// without labelled token, a duplicate id, an empty file.
-Dataset load_jsonl(const DataOptions& options, const BpeTokenizer& tokenizer);
-
-/// `samples` sequences of `length` ids drawn from [0, vocab_size) by our integer generator, every
-/// position labelled; the same on every machine. docs/numerics.md has the counter layout.
-Dataset make_synthetic(std::int64_t samples, std::int64_t length, std::int64_t vocab_size,
-                       std::uint64_t seed);
 
 /// The data that is wrong, and where; the caller can fix it (exit code 2).
 struct DataError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// The order of samples in epoch `epoch` (0, 1, ...): Fisher-Yates with unbiased draws of Philox.
+/// Reads JSONL: one object a line, `prompt` and `response` (strings) or `messages` (list of `role`,
+/// `content`), optional `id` (string, or integer within +-(2^53 - 1)); other keys, such as
+/// `category`, are passed over. A sample longer than max_length is dropped and counted.
+/// trainer/data/chat_template.h says what becomes of a sample.
+///
+/// Throws DataError (`FILE:LINE: ...`) for a malformed line, an unknown role, a sample without
+/// labelled token, an id that another sample has, and for a file whose samples are none or all too
+/// long.
+Dataset load_jsonl(const DataOptions& options, const BpeTokenizer& tokenizer);
+
+/// `samples` sequences of `length` ids drawn from [0, vocab_size) by our integer generator, every
+/// position labelled; the same on every machine. docs/numerics.md has the counter layout. Throws
+/// DataError unless samples >= 1, length >= 2, vocab_size >= 1 and all are below 2^32.
+Dataset make_synthetic(std::int64_t samples, std::int64_t length, std::int64_t vocab_size,
+                       std::uint64_t seed);
+
+/// The order of samples in epoch `epoch` (0, 1, ...): Fisher-Yates with unbiased draws of
+/// Philox; docs/numerics.md. REQUIRES: samples < 2^32.
 std::vector<std::int64_t> epoch_order(std::int64_t samples, std::uint64_t shuffle_seed,
                                       std::int64_t epoch);
 
@@ -64,6 +71,8 @@ struct Batch {
   std::int64_t tokens = 0;       ///< without padding
   std::int64_t loss_tokens = 0;  ///< labels that are used: those at position >= 1
 };
+
+/// REQUIRES: `indices` is not empty and lies within the data.
 Batch make_batch(const Dataset& data, const std::vector<std::int64_t>& indices,
                  std::int64_t pad_id);
 
@@ -79,7 +88,7 @@ class Sampler {
   std::uint64_t seed() const { return seed_; }
   std::int64_t epoch() const { return epoch_; }
   std::int64_t position() const { return position_; }
-  /// Draws consumed from the shuffle stream so far: part of the rng digest.
+  /// Draws consumed from the shuffle stream so far, over all epochs: part of the rng digest.
   std::int64_t draws() const { return draws_; }
 
  private:
