@@ -8,7 +8,8 @@ trainer.params of the case make it misbehave in ways that are no faults of docs/
   exit_code: N        exits with N in the end    promise: none    what the header promises
   step_seconds: S     sleeps S before each step  record: none     no steps.jsonl; empty: one without a line
   manifest: none      never writes one           adapter: none    saves none
-  pad_tensors: N      N bytes more in tensors.jsonl a step (to fill a disk)
+  pad_tensors: N      N bytes more a line of tensors.jsonl (to fill a disk)
+  tell_pid: true      prints its process id      tell_surroundings: true  prints TZ, LC_ALL, PYTHONHASHSEED
 """
 
 import hashlib
@@ -361,11 +362,16 @@ def main(args):
         "identity": canonical_digest(identity),
         "seeds": dict(identity["seeds"]),
         "status": "running",
-        "start": utc_now(),
+        "started": utc_now(),
     }
     keep = params.get("manifest") != "none"
     if keep:
         write_manifest(run_dir, manifest)
+    if params.get("tell_pid"):
+        print(os.getpid(), flush=True)
+    if params.get("tell_surroundings"):
+        for name in ("TZ", "LC_ALL", "PYTHONHASHSEED"):
+            print(f"{name}={os.environ.get(name)}")
     code = 0
     try:
         train(config, run_dir, manifest, params)
@@ -378,7 +384,7 @@ def main(args):
         manifest.update(status="failed", message=str(error))
         print(f"fake trainer: {error}", file=sys.stderr)
         code = 3
-    manifest["end"] = utc_now()
+    manifest["ended"] = utc_now()
     if keep:
         write_manifest(run_dir, manifest)
     return code

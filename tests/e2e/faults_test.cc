@@ -39,9 +39,7 @@ const Fault kFaults[] = {
     {"seed@0", {"NOT_REPRODUCED", "", 0, "adapter"}, {"INVALID", "", -1, ""}},
     {"data-order@3", {"NOT_REPRODUCED", "", 3, "samples"}, kGreen},
     {"skip-batch@3", {"NOT_REPRODUCED", "", 3, "loss"}, kGreen},
-    {"dropout-unseeded@3",
-     {"NOT_REPRODUCED", "", 3, "loss"},
-     {"NOT_REPRODUCED", "", 3, "loss"}},
+    {"dropout-unseeded@3", {"NOT_REPRODUCED", "", 3, "loss"}, {"NOT_REPRODUCED", "", 3, "loss"}},
     {"lr@3", {"NOT_REPRODUCED", "", 3, "lr"}, kGreen},
     {"loss-ulp@3", {"NOT_REPRODUCED", "", 3, "loss"}, kGreen},
     {"grad-ulp@3", {"NOT_REPRODUCED", "", 3, "grad"}, kGreen},
@@ -60,7 +58,8 @@ class FaultTest : public ToyCase, public testing::WithParamInterface<Fault> {
  protected:
   void expect(const std::string& run, const Expected& expected) const {
     std::vector<std::string> args = {"--inject", run + ":" + GetParam().text};
-    if (GetParam().text == "hang@3") args.insert(args.end(), {"--set", "verify.step_timeout_s=1.5"});
+    if (GetParam().text == "hang@3")
+      args.insert(args.end(), {"--set", "verify.step_timeout_s=1.5"});
     const ProcessResult result = verify(args);
     ASSERT_EQ(result.exit_code, exit_code(expected.verdict)) << result.out << result.err;
     const json verdict = this->verdict();

@@ -3,17 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "tests/e2e/process.h"
 #include "tests/temp_folder.h"
 
 namespace twinrun {
 
-/// A folder with a case of six steps for tests/e2e/fake_trainer.py, and the real `twinrun` to run it.
+/// A folder with a case of six steps for tests/e2e/fake_trainer.py, and the real `twinrun` to run
+/// it.
 class ToyCase : public testing::Test {
  protected:
   ToyCase();
