@@ -82,7 +82,7 @@ TEST(BpeTokenizer, TakesLongPieces) {
   const BpeTokenizer tokenizer = load(kLikeSmolLm2);
   for (const char* unit : {"a", " ", "the", "\n", "\xe4\xbd\xa0"}) {
     std::string text;
-    for (int i = 0; i < 200000; ++i) text += unit;
+    for (int i = 0; i < 50000; ++i) text += unit;
     EXPECT_EQ(tokenizer.decode(tokenizer.encode(text)), text);
   }
 }
