@@ -14,25 +14,25 @@ namespace {
 
 constexpr std::int64_t kAlignElements = 16;
 
-std::pair<std::int64_t, std::int64_t> in_out(const ModelConfig& m, Module module) {
+std::pair<std::int64_t, std::int64_t> in_out(const ModelConfig& m, LinearModule module) {
   const auto q = m.num_attention_heads * m.head_dim, kv = m.num_key_value_heads * m.head_dim;
   switch (module) {
-    case Module::kQ: return {m.hidden_size, q};
-    case Module::kK:
-    case Module::kV: return {m.hidden_size, kv};
-    case Module::kO: return {q, m.hidden_size};
-    case Module::kGate:
-    case Module::kUp: return {m.hidden_size, m.intermediate_size};
-    case Module::kDown: return {m.intermediate_size, m.hidden_size};
+    case LinearModule::kQProj: return {m.hidden_size, q};
+    case LinearModule::kKProj:
+    case LinearModule::kVProj: return {m.hidden_size, kv};
+    case LinearModule::kOProj: return {q, m.hidden_size};
+    case LinearModule::kGateProj:
+    case LinearModule::kUpProj: return {m.hidden_size, m.intermediate_size};
+    case LinearModule::kDownProj: return {m.intermediate_size, m.hidden_size};
   }
   TORCH_INTERNAL_ASSERT(false);
 }
 
 }  // namespace
 
-std::string module_path(Module module) {
+std::string module_path(LinearModule module) {
   const auto index = static_cast<std::size_t>(module);
-  return std::string(module < Module::kGate ? "self_attn." : "mlp.") + kModuleNames[index];
+  return std::string(module < LinearModule::kGateProj ? "self_attn." : "mlp.") + kModuleNames[index];
 }
 
 Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device device,
@@ -45,7 +45,7 @@ Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device de
   };
   for (std::int64_t layer = 0; layer < model.num_hidden_layers; ++layer) {
     for (std::uint32_t m = 0; m < 7; ++m) {
-      const auto module = static_cast<Module>(m);
+      const auto module = static_cast<LinearModule>(m);
       if (std::find(lora.target_modules.begin(), lora.target_modules.end(), kModuleNames[m]) ==
           lora.target_modules.end()) {
         continue;
@@ -115,12 +115,12 @@ void Adapter::refresh() {
   if (!compute_.is_same(params_)) compute_.copy_(params_);
 }
 
-const LoraWeights* Adapter::weights(std::int64_t layer, Module module) const {
+const LoraWeights* Adapter::weights(std::int64_t layer, LinearModule module) const {
   const auto t = index_[static_cast<std::size_t>(layer * 7 + static_cast<std::int64_t>(module))];
   return t < 0 ? nullptr : &targets_[static_cast<std::size_t>(t)].weights;
 }
 
-const LoraGrads* Adapter::grads(std::int64_t layer, Module module) const {
+const LoraGrads* Adapter::grads(std::int64_t layer, LinearModule module) const {
   const auto t = index_[static_cast<std::size_t>(layer * 7 + static_cast<std::int64_t>(module))];
   return t < 0 ? nullptr : &targets_[static_cast<std::size_t>(t)].grads;
 }

@@ -8,19 +8,19 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "trainer/data/philox.h"
 #include "trainer/model/model_config.h"
 #include "trainer/ops/leaf_hash.h"
 #include "trainer/ops/op_set.h"
 
 namespace twinrun::trainer {
 
-/// The linears of a Llama block, in the order of torch's named_modules, which is PEFT's drawing order.
-enum class Module : std::uint32_t { kQ, kK, kV, kO, kGate, kUp, kDown };
+/// By LinearModule: the order of torch's named_modules, which is PEFT's drawing order.
 inline constexpr std::array<const char*, 7> kModuleNames = {
     "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"};
 
 /// "self_attn.q_proj", "mlp.up_proj", ...
-std::string module_path(Module module);
+std::string module_path(LinearModule module);
 
 struct LoraConfig {
   std::int64_t rank = 8;
@@ -52,8 +52,8 @@ class Adapter {
   void refresh();
 
   /// Null if the module is not a target.
-  const LoraWeights* weights(std::int64_t layer, Module module) const;
-  const LoraGrads* grads(std::int64_t layer, Module module) const;
+  const LoraWeights* weights(std::int64_t layer, LinearModule module) const;
+  const LoraGrads* grads(std::int64_t layer, LinearModule module) const;
 
   /// Input features of all targets together: the dropout draws that one token takes.
   std::int64_t input_features() const;

@@ -30,18 +30,18 @@ void Llama::prepare_rope(std::int64_t length) {
   sin_TE_ = both.sin().to(weights_.embed_tokens.options());
 }
 
-at::Tensor Llama::linear(std::int64_t layer, Module module, const at::Tensor& x_NI,
+at::Tensor Llama::linear(std::int64_t layer, LinearModule module, const at::Tensor& x_NI,
                          BlockSaved* saved) {
   const auto m = static_cast<std::size_t>(module);
   auto key = dropout_;
   key.layer = static_cast<std::uint32_t>(layer);
-  key.module = static_cast<std::uint32_t>(module);
+  key.module = module;
   return ops_.lora_linear(x_NI, weights_.layers[static_cast<std::size_t>(layer)].linears[m],
                           adapter_ ? adapter_->weights(layer, module) : nullptr, key,
                           saved ? &saved->lora[m] : nullptr);
 }
 
-at::Tensor Llama::linear_backward(std::int64_t layer, Module module, const at::Tensor& dy_NO,
+at::Tensor Llama::linear_backward(std::int64_t layer, LinearModule module, const at::Tensor& dy_NO,
                                   const BlockSaved& saved, at::Tensor dx_NI, bool need_dx) {
   const auto m = static_cast<std::size_t>(module);
   return ops_.lora_linear_backward(
@@ -60,19 +60,19 @@ at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, Blo
 
   const auto norm1 = ops_.rms_norm(x, w.input_norm, config_.rms_norm_eps);
   const auto q = ops_.rope(
-      heads(linear(layer, Module::kQ, norm1.y_ND, saved), config_.num_attention_heads), cos, sin);
+      heads(linear(layer, LinearModule::kQProj, norm1.y_ND, saved), config_.num_attention_heads), cos, sin);
   const auto k = ops_.rope(
-      heads(linear(layer, Module::kK, norm1.y_ND, saved), config_.num_key_value_heads), cos, sin);
+      heads(linear(layer, LinearModule::kKProj, norm1.y_ND, saved), config_.num_key_value_heads), cos, sin);
   const auto v =
-      heads(linear(layer, Module::kV, norm1.y_ND, saved), config_.num_key_value_heads);
+      heads(linear(layer, LinearModule::kVProj, norm1.y_ND, saved), config_.num_key_value_heads);
   const auto attention = ops_.attention(q, k, v);
   const auto o = attention.o_BHTE.transpose(1, 2).reshape({x.size(0), -1});
-  const auto x2 = x + linear(layer, Module::kO, o, saved);
+  const auto x2 = x + linear(layer, LinearModule::kOProj, o, saved);
 
   const auto norm2 = ops_.rms_norm(x2, w.post_norm, config_.rms_norm_eps);
-  const auto gate = linear(layer, Module::kGate, norm2.y_ND, saved);
-  const auto up = linear(layer, Module::kUp, norm2.y_ND, saved);
-  const auto y = x2 + linear(layer, Module::kDown, ops_.swiglu(gate, up), saved);
+  const auto gate = linear(layer, LinearModule::kGateProj, norm2.y_ND, saved);
+  const auto up = linear(layer, LinearModule::kUpProj, norm2.y_ND, saved);
+  const auto y = x2 + linear(layer, LinearModule::kDownProj, ops_.swiglu(gate, up), saved);
 
   if (saved != nullptr) {
     saved->rows = rows;
@@ -98,15 +98,15 @@ at::Tensor Llama::block_backward(std::int64_t layer, at::Tensor dy, const BlockS
     return t.transpose(1, 2).reshape({dy.size(0), -1});
   };
 
-  const auto dact = linear_backward(layer, Module::kDown, dy, s, {}, true);
+  const auto dact = linear_backward(layer, LinearModule::kDownProj, dy, s, {}, true);
   const auto [dgate, dup] = ops_.swiglu_backward(dact, s.gate_NI, s.up_NI);
   // Fan-in of the normed input: gate, then up.
-  auto dnorm2 = linear_backward(layer, Module::kGate, dgate, s, {}, true);
-  dnorm2 = linear_backward(layer, Module::kUp, dup, s, dnorm2, true);
+  auto dnorm2 = linear_backward(layer, LinearModule::kGateProj, dgate, s, {}, true);
+  dnorm2 = linear_backward(layer, LinearModule::kUpProj, dup, s, dnorm2, true);
   // Fan-in of the residual stream: what passes by, then the branch.
   const auto dx2 = dy + ops_.rms_norm_backward(dnorm2, s.x2_ND, s.rstd2_N1, w.post_norm);
 
-  const auto dout = linear_backward(layer, Module::kO, dx2, s, {}, true)
+  const auto dout = linear_backward(layer, LinearModule::kOProj, dx2, s, {}, true)
                         .view({s.rows, length, config_.num_attention_heads, config_.head_dim})
                         .transpose(1, 2);
   const auto d = ops_.attention_backward(dout, s.q_BHTE, s.k_BKTE, s.v_BKTE, s.attention);
@@ -116,9 +116,9 @@ at::Tensor Llama::block_backward(std::int64_t layer, at::Tensor dy, const BlockS
   // Below the first block lies the frozen embedding: nothing needs its gradient.
   const bool need_dx = layer > 0;
   // Fan-in of the normed input: q, then k, then v.
-  auto dnorm1 = linear_backward(layer, Module::kQ, dq, s, {}, need_dx);
-  dnorm1 = linear_backward(layer, Module::kK, dk, s, dnorm1, need_dx);
-  dnorm1 = linear_backward(layer, Module::kV, dv, s, dnorm1, need_dx);
+  auto dnorm1 = linear_backward(layer, LinearModule::kQProj, dq, s, {}, need_dx);
+  dnorm1 = linear_backward(layer, LinearModule::kKProj, dk, s, dnorm1, need_dx);
+  dnorm1 = linear_backward(layer, LinearModule::kVProj, dv, s, dnorm1, need_dx);
   if (!need_dx) return {};
   return dx2 + ops_.rms_norm_backward(dnorm1, s.x_ND, s.rstd_N1, w.input_norm);
 }

@@ -16,7 +16,7 @@ namespace twinrun::trainer {
 struct LlamaWeights {
   struct Layer {
     at::Tensor input_norm, post_norm;
-    std::array<at::Tensor, 7> linears;  ///< by Module
+    std::array<at::Tensor, 7> linears;  ///< by LinearModule
   };
   at::Tensor embed_tokens, norm, lm_head;  ///< lm_head is embed_tokens where tied
   std::vector<Layer> layers;
@@ -59,8 +59,8 @@ class Llama {
   struct BlockSaved;
   at::Tensor block(std::int64_t layer, at::Tensor x_ND, std::int64_t rows, BlockSaved* saved);
   at::Tensor block_backward(std::int64_t layer, at::Tensor dy_ND, const BlockSaved& saved);
-  at::Tensor linear(std::int64_t layer, Module module, const at::Tensor& x_NI, BlockSaved* saved);
-  at::Tensor linear_backward(std::int64_t layer, Module module, const at::Tensor& dy_NO,
+  at::Tensor linear(std::int64_t layer, LinearModule module, const at::Tensor& x_NI, BlockSaved* saved);
+  at::Tensor linear_backward(std::int64_t layer, LinearModule module, const at::Tensor& dy_NO,
                              const BlockSaved& saved, at::Tensor dx_NI, bool need_dx);
   void prepare_rope(std::int64_t length);
 

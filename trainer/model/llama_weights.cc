@@ -22,7 +22,7 @@ LlamaWeights assemble(const ModelConfig& config, Make make) {
     auto& layer = w.layers.emplace_back();
     layer.input_norm = take(prefix + "input_layernorm.weight");
     for (std::uint32_t m = 0; m < 7; ++m) {
-      layer.linears[m] = take(prefix + module_path(static_cast<Module>(m)) + ".weight");
+      layer.linears[m] = take(prefix + module_path(static_cast<LinearModule>(m)) + ".weight");
     }
     layer.post_norm = take(prefix + "post_attention_layernorm.weight");
   }

@@ -97,10 +97,8 @@ DropoutPlan plan_for(const at::Tensor& x, const DropoutKey& key) {
   TORCH_CHECK(x.numel() / 4 < (std::int64_t{1} << 32), "dropout tensor too large: ", x.numel());
   DropoutPlan plan;
   plan.key = philox_key(key.seed);
-  plan.counter = {static_cast<std::uint32_t>(PhiloxStream::kDropout) | key.module << 4 |
-                      key.layer << 8,
-                  0, key.step, key.micro_batch};
-  plan.threshold = static_cast<std::uint32_t>(std::llround(key.p * 4294967296.0));
+  plan.counter = dropout_counter(key.layer, key.module, 0, key.step, key.micro_batch);
+  plan.threshold = dropout_threshold(key.p);
   plan.scale = static_cast<float>(1.0 / (1.0 - key.p));
   return plan;
 }

@@ -6,6 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include "trainer/data/philox.h"
+
 namespace twinrun::trainer {
 
 // Shape suffixes: B rows, T tokens a row, N = B T, D hidden, H query heads, K key/value heads,
@@ -14,7 +16,8 @@ namespace twinrun::trainer {
 /// Which dropout mask: docs/numerics.md, "Dropout". Every module of every layer has its own.
 struct DropoutKey {
   std::uint64_t seed = 0;
-  std::uint32_t layer = 0, module = 0;
+  std::uint32_t layer = 0;
+  LinearModule module = LinearModule::kQProj;
   std::uint32_t step = 0, micro_batch = 0;
   double p = 0;  ///< 0 switches dropout off
 };

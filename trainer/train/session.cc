@@ -107,7 +107,9 @@ void Session::load_data(nlohmann::json& manifest) {
                            " lies outside the model's vocab_size " +
                            std::to_string(model_config_.vocab_size));
     }
-    data_ = load_jsonl({path, config_.template_name, config_.max_length, config_.loss_on}, tokenizer);
+    data_ = load_jsonl({path, config_.template_name, config_.max_length, config_.loss_on,
+                        model_config_.eos_token_id},
+                       tokenizer);
   }
   manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
 }

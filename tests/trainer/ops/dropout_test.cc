@@ -10,11 +10,11 @@
 namespace twinrun::trainer {
 namespace {
 
-const DropoutKey kKey{.seed = 0x1f2e3d4c5b6aULL, .layer = 29, .module = 6, .step = 7, .micro_batch = 3, .p = 0.25};
+const DropoutKey kKey{.seed = 0x1f2e3d4c5b6aULL, .layer = 29, .module = LinearModule::kDownProj, .step = 7, .micro_batch = 3, .p = 0.25};
 
 /// The mask by the definition of docs/numerics.md, one call of philox4x32 for four elements.
 bool keeps(const DropoutKey& key, std::int64_t element) {
-  const std::array<std::uint32_t, 4> counter{1U | key.module << 4 | key.layer << 8,
+  const std::array<std::uint32_t, 4> counter{1U | 6U << 8 | key.layer << 12,
                                              static_cast<std::uint32_t>(element / 4), key.step,
                                              key.micro_batch};
   const auto threshold = static_cast<std::uint32_t>(std::llround(key.p * 4294967296.0));
@@ -38,7 +38,7 @@ TEST(Dropout, EveryPartOfTheKeyChangesTheMask) {
     auto key = kKey;
     if (change == 0) key.seed += 1;
     if (change == 1) key.layer += 1;
-    if (change == 2) key.module -= 1;
+    if (change == 2) key.module = LinearModule::kUpProj;
     if (change == 3) key.step += 1;
     if (change == 4) key.micro_batch += 1;
     EXPECT_FALSE(at::equal(dropout(x, key), base)) << "part " << change;

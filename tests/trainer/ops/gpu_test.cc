@@ -31,7 +31,7 @@ TEST(GpuLeafHasher, EqualsTheCpuForEveryLengthOfATailAndEveryAlignment) {
 }
 
 TEST(GpuDropout, HasTheBitsOfTheCpu) {
-  const DropoutKey key{.seed = 123456789012345, .layer = 3, .module = 2, .step = 5, .micro_batch = 1, .p = 0.05};
+  const DropoutKey key{.seed = 123456789012345, .layer = 3, .module = LinearModule::kVProj, .step = 5, .micro_batch = 1, .p = 0.05};
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     for (const std::int64_t numel : {1, 3, 1000, 1 << 20}) {
       const auto x = at::randn({numel}).to(type);
