@@ -1,4 +1,7 @@
-"""Python's digests, record and manifest against the C++ side: `record_parity.py SUITE --digest-tool PROGRAM --source DIR`."""
+"""Python's digests, record and manifest against the C++ side.
+
+record_parity.py digests|record|schemas --digest-tool PROGRAM --source DIR
+"""
 
 import argparse
 import hashlib
@@ -17,18 +20,23 @@ ARGUMENTS = None
 
 
 def tool(*arguments):
-    return subprocess.run([ARGUMENTS.digest_tool, *arguments], check=True, capture_output=True, text=True).stdout
+    return subprocess.run(
+        [ARGUMENTS.digest_tool, *arguments], check=True, capture_output=True, text=True
+    ).stdout
 
 
 def record_module():
     sys.path.insert(0, os.path.join(ARGUMENTS.source, "ci", "examples"))
     import twinrun_record
+
     return twinrun_record
 
 
 def hashlib_digest(dtype, shape, data):
     """The definition of docs/protocol.md, written a second time and without torch."""
-    leaves = b"".join(hashlib.sha256(data[i:i + 4096]).digest() for i in range(0, len(data), 4096))
+    leaves = b"".join(
+        hashlib.sha256(data[i : i + 4096]).digest() for i in range(0, len(data), 4096)
+    )
     return hashlib.sha256(f"{dtype}\n{','.join(map(str, shape))}\n".encode() + leaves).hexdigest()
 
 
@@ -36,12 +44,27 @@ def make_run(folder, name, seed, stop_after=None, steps=5):
     run_dir = os.path.join(folder, name)
     os.makedirs(run_dir)
     config = {
-        "identity": {"schema": 1, "seed": seed, "numerics": "deterministic", "train": {"steps": steps},
-                     "seeds": {"lora_init": seed, "dropout": 100 + seed, "shuffle": 200 + seed},
-                     "trainer": {"params": {"lr": 0.02, "rank": 4}}},
+        "identity": {
+            "schema": 1,
+            "seed": seed,
+            "numerics": "deterministic",
+            "train": {"steps": steps},
+            "seeds": {"lora_init": seed, "dropout": 100 + seed, "shuffle": 200 + seed},
+            "trainer": {"params": {"lr": 0.02, "rank": 4}},
+        },
         "judgement": {"schema": 1, "verify": {"runs": 2, "controls": True, "step_timeout_s": 600}},
-        "launch": {"name": "plain-pytorch", "run": name, "device": "cpu", "threads": 1, "isa": "auto", "inject": [],
-                   "record": {"tensors_every": 2}, "eval_every": 0, "checkpoint_every": 0, "stop_after": stop_after},
+        "launch": {
+            "name": "plain-pytorch",
+            "run": name,
+            "device": "cpu",
+            "threads": 1,
+            "isa": "auto",
+            "inject": [],
+            "record": {"tensors_every": 2},
+            "eval_every": 0,
+            "checkpoint_every": 0,
+            "stop_after": stop_after,
+        },
     }
     path = os.path.join(run_dir, "config.json")
     with open(path, "w", encoding="utf-8") as file:
@@ -55,10 +78,18 @@ class Digests(unittest.TestCase):
     def test_tensor_and_group_digests_equal_those_of_hashlib_and_of_cpp(self):
         record = record_module()
         torch.manual_seed(1)
-        tensors = {"scalarless": torch.randn(3, 5), "long": torch.randn(70, 33), "leaf": torch.randn(1024),
-                   "leaf+1": torch.randn(1025), "half": torch.randn(9, 7).to(torch.bfloat16),
-                   "fp16": torch.randn(31).to(torch.float16), "double": torch.randn(600).double(),
-                   "empty": torch.zeros(0, 4), "strided": torch.randn(40, 60).t(), "\u00e4\"": torch.tensor([-0.0])}
+        tensors = {
+            "scalarless": torch.randn(3, 5),
+            "long": torch.randn(70, 33),
+            "leaf": torch.randn(1024),
+            "leaf+1": torch.randn(1025),
+            "half": torch.randn(9, 7).to(torch.bfloat16),
+            "fp16": torch.randn(31).to(torch.float16),
+            "double": torch.randn(600).double(),
+            "empty": torch.zeros(0, 4),
+            "strided": torch.randn(40, 60).t(),
+            '\u00e4"': torch.tensor([-0.0]),
+        }
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "tensors.safetensors")
             record.save_safetensors(path, tensors)
@@ -71,9 +102,33 @@ class Digests(unittest.TestCase):
 
     def test_canonical_json_equals_that_of_cpp(self):
         record = record_module()
-        value = {"numbers": [0, -0.0, 1.0, 2e-4, 1e21, 1e20, 1e-6, 1e-7, 5e-324, 1.7976931348623157e308, 0.1, 123.456,
-                             -1.5e-9, 333333333.3333332, 9007199254740991, -1, 1e23, 100.0, 0.05],
-                 "\u20ac": "\u00e4\"\\\n\x0f\x7f", "\U0001f600": None, "\ufb33": True, "a": {"b": [], "": {}}}
+        value = {
+            "numbers": [
+                0,
+                -0.0,
+                1.0,
+                2e-4,
+                1e21,
+                1e20,
+                1e-6,
+                1e-7,
+                5e-324,
+                1.7976931348623157e308,
+                0.1,
+                123.456,
+                -1.5e-9,
+                333333333.3333332,
+                9007199254740991,
+                -1,
+                1e23,
+                100.0,
+                0.05,
+            ],
+            "\u20ac": '\u00e4"\\\n\x0f\x7f',
+            "\U0001f600": None,
+            "\ufb33": True,
+            "a": {"b": [], "": {}},
+        }
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "value.json")
             with open(path, "w", encoding="utf-8") as file:
@@ -82,13 +137,23 @@ class Digests(unittest.TestCase):
 
     def test_values_of_lines_are_printed_alike(self):
         record = record_module()
-        for bits in (0x40A8A3EA, 0x00000001, 0x7F7FFFFF, 0x80000000, 0x3DCCCCCD, 0x501502F9, 0x38D1B717):
+        for bits in (
+            0x40A8A3EA,
+            0x00000001,
+            0x7F7FFFFF,
+            0x80000000,
+            0x3DCCCCCD,
+            0x501502F9,
+            0x38D1B717,
+        ):
             value = struct.unpack(">f", bits.to_bytes(4, "big"))[0]
             self.assertEqual(record.float32(value)["bits"], f"{bits:08x}")
             self.assertEqual(record.float32(value)["value"], "%.9g" % value)
         self.assertIsNone(record.float32(math.nan)["value"])
-        self.assertEqual(record.dump({"a": record.float64(math.inf)}),
-                         '{"a":{"bits":"7ff0000000000000","value":null}}')
+        self.assertEqual(
+            record.dump({"a": record.float64(math.inf)}),
+            '{"a":{"bits":"7ff0000000000000","value":null}}',
+        )
 
 
 def read_safetensors(path):
@@ -96,11 +161,16 @@ def read_safetensors(path):
     with open(path, "rb") as file:
         raw = file.read()
     size = struct.unpack("<Q", raw[:8])[0]
-    header = json.loads(raw[8:8 + size])
+    header = json.loads(raw[8 : 8 + size])
     header.pop("__metadata__")
-    return {name: (dtypes[part["dtype"]], part["shape"],
-                   raw[8 + size + part["data_offsets"][0]:8 + size + part["data_offsets"][1]])
-            for name, part in header.items()}
+    return {
+        name: (
+            dtypes[part["dtype"]],
+            part["shape"],
+            raw[8 + size + part["data_offsets"][0] : 8 + size + part["data_offsets"][1]],
+        )
+        for name, part in header.items()
+    }
 
 
 class Record(unittest.TestCase):
@@ -111,7 +181,9 @@ class Record(unittest.TestCase):
             self.assertEqual(tool("run", a).strip(), "REPRODUCED complete")
             verdict = tool("run", a, b).splitlines()[1]
             self.assertTrue(verdict.startswith("REPRODUCED bitwise"), verdict)
-            with open(os.path.join(a, "steps.jsonl"), "rb") as one, open(os.path.join(b, "steps.jsonl"), "rb") as two:
+            with open(os.path.join(a, "steps.jsonl"), "rb") as one, open(
+                os.path.join(b, "steps.jsonl"), "rb"
+            ) as two:
                 self.assertEqual(one.read(), two.read())
             last = tool("run", a, control).splitlines()[2]
             self.assertTrue(last.startswith("passed"), last)
@@ -125,22 +197,33 @@ class Record(unittest.TestCase):
                 byte = file.read(1)
                 file.seek(-1, os.SEEK_END)
                 file.write(bytes([byte[0] ^ 1]))
-            self.assertTrue(tool("run", run).startswith("EVIDENCE_INVALID adapter_replaced"), tool("run", run))
+            self.assertTrue(
+                tool("run", run).startswith("EVIDENCE_INVALID adapter_replaced"), tool("run", run)
+            )
 
     def test_a_loop_that_fails_says_so(self):
         record = record_module()
         with tempfile.TemporaryDirectory() as folder:
             config = os.path.join(folder, "config.json")
             with open(config, "w", encoding="utf-8") as file:
-                json.dump({"identity": {"schema": 1, "numerics": "fast", "train": {"steps": 3}}, "judgement": {},
-                           "launch": {}}, file)
+                json.dump(
+                    {
+                        "identity": {"schema": 1, "numerics": "fast", "train": {"steps": 3}},
+                        "judgement": {},
+                        "launch": {},
+                    },
+                    file,
+                )
             weight = torch.nn.Parameter(torch.ones(2))
             optimizer = torch.optim.AdamW([weight])
             with self.assertRaises(ValueError):
                 with record.Recorder(config, folder, {"w": weight}, {}, optimizer) as recorder:
                     recorder.step_zero()
                     raise ValueError("out of ideas")
-            self.assertEqual(tool("run", folder).strip(), "INVALID failed the trainer says: ValueError: out of ideas")
+            self.assertEqual(
+                tool("run", folder).strip(),
+                "INVALID failed the trainer says: ValueError: out of ideas",
+            )
             with open(os.path.join(folder, "steps.jsonl"), encoding="utf-8") as file:
                 self.assertIn('"promise":"none"', file.readline())
 
@@ -148,7 +231,10 @@ class Record(unittest.TestCase):
 class Schemas(unittest.TestCase):
     def validator(self, name):
         import jsonschema
-        path = os.path.join(ARGUMENTS.source, "harness", "protocol", "schemas", name + ".schema.json")
+
+        path = os.path.join(
+            ARGUMENTS.source, "harness", "protocol", "schemas", name + ".schema.json"
+        )
         with open(path, encoding="utf-8") as file:
             schema = json.load(file)
         jsonschema.Draft202012Validator.check_schema(schema)
@@ -176,26 +262,55 @@ class Schemas(unittest.TestCase):
                 lines = [json.loads(line) for line in file]
             for line in lines:
                 for key in line:
-                    self.assertFalse(validator.is_valid({k: v for k, v in line.items() if k != key}), key)
+                    self.assertFalse(
+                        validator.is_valid({k: v for k, v in line.items() if k != key}), key
+                    )
                     self.assertFalse(validator.is_valid({**line, key: {}}), key)
                 self.assertFalse(validator.is_valid({**line, "extra": 1}))
             with open(os.path.join(run, "manifest.json"), encoding="utf-8") as file:
                 manifest = json.load(file)
-            for change in ({"status": "done"}, {"head": "abc"}, {"run_id": None}, {"extra": 1}, {"schema": 2}):
-                self.assertFalse(self.validator("manifest").is_valid({**manifest, **change}), change)
+            for change in (
+                {"status": "done"},
+                {"head": "abc"},
+                {"run_id": None},
+                {"extra": 1},
+                {"schema": 2},
+            ):
+                self.assertFalse(
+                    self.validator("manifest").is_valid({**manifest, **change}), change
+                )
             with open(os.path.join(run, "config.json"), encoding="utf-8") as file:
                 config = json.load(file)
             for part in ("identity", "judgement", "launch"):
-                self.assertFalse(self.validator("config").is_valid({k: v for k, v in config.items() if k != part}))
+                self.assertFalse(
+                    self.validator("config").is_valid(
+                        {k: v for k, v in config.items() if k != part}
+                    )
+                )
 
     def test_a_verdict_of_the_agreed_shape_is_valid(self):
         check = {"name": "twin", "verdict": "REPRODUCED", "reason": "bitwise", "message": "m"}
-        verdict = {"schema": 1, "verdict": "REPRODUCED", "exit_code": 0, "case": {"name": "x", "identity": "a" * 64},
-                   "checks": [check], "runs": [], "comparisons": [], "comparisons_made": 1, "controls": [],
-                   "controls_seed": 1, "without_controls": False}
+        verdict = {
+            "schema": 1,
+            "verdict": "REPRODUCED",
+            "exit_code": 0,
+            "case": {"name": "x", "identity": "a" * 64},
+            "checks": [check],
+            "runs": [],
+            "comparisons": [],
+            "comparisons_made": 1,
+            "controls": [],
+            "controls_seed": 1,
+            "without_controls": False,
+        }
         validator = self.validator("verdict")
         validator.validate(verdict)
-        for change in ({"verdict": "NOT_RUN"}, {"exit_code": 7}, {"checks": []}, {"comparisons_made": -1}):
+        for change in (
+            {"verdict": "NOT_RUN"},
+            {"exit_code": 7},
+            {"checks": []},
+            {"comparisons_made": -1},
+        ):
             self.assertFalse(validator.is_valid({**verdict, **change}), change)
 
 
@@ -207,7 +322,8 @@ def main():
     parser.add_argument("--source", required=True)
     ARGUMENTS = parser.parse_args()
     suite = unittest.defaultTestLoader.loadTestsFromTestCase(
-        {"digests": Digests, "record": Record, "schemas": Schemas}[ARGUMENTS.suite])
+        {"digests": Digests, "record": Record, "schemas": Schemas}[ARGUMENTS.suite]
+    )
     result = unittest.TextTestRunner(verbosity=2).run(suite)
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
 

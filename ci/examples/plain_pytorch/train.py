@@ -2,8 +2,8 @@
 
     train.py train CONFIG.json --run-dir DIR
 
-A frozen two-layer network predicts the next token of made-up sequences; two low-rank updates are trained.
-Nothing of twinrun is needed but the one file twinrun_record.py beside this folder.
+A frozen two-layer network predicts the next token of made-up sequences; two low-rank updates are
+trained. Nothing of twinrun is needed but the one file twinrun_record.py beside this folder.
 """
 
 import argparse
@@ -32,13 +32,15 @@ def make_data():
 
 
 class LoraLinear(torch.nn.Module):
-    """A frozen weight, the same in every run, plus a low-rank update whose A is drawn from `init`."""
+    """A frozen weight, the same in every run, and a low-rank update, its A drawn from `init`."""
 
     def __init__(self, outputs, inputs, rank, weight_seed, init):
         super().__init__()
         weight = torch.randn(outputs, inputs, generator=generator(weight_seed)) / inputs**0.5
         self.weight = torch.nn.Parameter(weight, requires_grad=False)
-        self.lora_a = torch.nn.Parameter((torch.rand(rank, inputs, generator=init) * 2 - 1) / inputs**0.5)
+        self.lora_a = torch.nn.Parameter(
+            (torch.rand(rank, inputs, generator=init) * 2 - 1) / inputs**0.5
+        )
         self.lora_b = torch.nn.Parameter(torch.zeros(outputs, rank))
 
     def forward(self, x, keep):
@@ -82,7 +84,9 @@ def train(config_path, run_dir):
     frozen = {name: value for name, value in model.named_parameters() if not value.requires_grad}
     optimizer = torch.optim.AdamW(trainable.values(), lr=params["lr"], weight_decay=0.0)
     seeds = {name: source.initial_seed() for name, source in generators.items()}
-    with Recorder(config_path, run_dir, trainable, frozen, optimizer, seeds, generators) as recorder:
+    with Recorder(
+        config_path, run_dir, trainable, frozen, optimizer, seeds, generators
+    ) as recorder:
         if not 1 <= params["batch_size"] <= SAMPLES:
             raise UsageError(f"batch_size is {params['batch_size']}, there are {SAMPLES} samples")
         loop(model, optimizer, recorder, params, generators)
@@ -95,7 +99,9 @@ def loop(model, optimizer, recorder, params, generators):
     for _ in range(recorder.last_step):
         ids = next(order)
         batch = {"input_ids": data[ids][:, :-1], "labels": data[ids][:, 1:]}
-        logits = model(batch["input_ids"], dropout_masks(len(ids), params["dropout"], generators["dropout"]))
+        logits = model(
+            batch["input_ids"], dropout_masks(len(ids), params["dropout"], generators["dropout"])
+        )
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch["labels"].flatten())
         optimizer.zero_grad()
         loss.backward()
