@@ -1,9 +1,8 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
-
-#include <nlohmann/json.hpp>
 
 #include "harness/protocol/sha256.h"
 
@@ -16,8 +15,8 @@ namespace twinrun::protocol {
 /// beyond +-(2^53-1), a string that is not UTF-8.
 std::string canonical_json(const nlohmann::json& value);
 
-/// Appends `text` as a JSON string, quotes included, in the canonical form: only what must be escaped
-/// is. Throws std::invalid_argument if it is not UTF-8.
+/// Appends `text` as a JSON string, quotes included, in the canonical form: only what must be
+/// escaped is. Throws std::invalid_argument if it is not UTF-8.
 void append_json_string(std::string& out, std::string_view text);
 
 /// SHA-256 of canonical_json(value).
