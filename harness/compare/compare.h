@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "harness/compare/verdict.h"
 #include "harness/protocol/record_reader.h"
@@ -19,26 +18,47 @@ namespace twinrun::harness {
 /// what is wrong is told by `verdict` and `problem`.
 struct RunView {
   std::filesystem::path dir;
-  nlohmann::json manifest;                ///< null if missing or not JSON
+  nlohmann::json manifest;  ///< null if missing or not JSON
   std::optional<protocol::RunConfig> config;
   protocol::RecordSummary summary;
   /// kReproduced: complete and intact; kInvalid: incomplete, failed, missing; kEvidenceInvalid: a
   /// chain, head or file digest does not hold.
   Verdict verdict = Verdict::kInvalid;
-  std::string reason;   ///< "complete", "missing_step", "incomplete", "chain_broken", "adapter_replaced", ...
+  std::string reason;   ///< "complete", "missing_step", "incomplete", "chain_broken",
+                        ///< "adapter_replaced", ...
   std::string problem;  ///< for people
+  /// The first `bytes` of steps.jsonl were found equal to those of the run in `dir`.
+  struct Shared {
+    std::filesystem::path dir;
+    std::uint64_t bytes = 0;
+  };
+  std::optional<Shared> shared;
 };
 
-/// Reads manifest, config and record of `run_dir`, checks chain, head, digests of the files that the
-/// manifest names, seeds and file digests against the identity, and recomputes the last adapter
+/// Reads manifest, config and record of `run_dir`, checks chain, head, digests of the files that
+/// the manifest names, seeds and file digests against the identity, and recomputes the last adapter
 /// digest from adapter/adapter_model.safetensors where that exists.
-RunView read_run(const std::filesystem::path& run_dir);
+///
+/// `like`, a run that was read before, saves time: the part of the record that has the same bytes
+/// as like's is not parsed and chained a second time, and compare_runs(*like, this) need not read
+/// it.
+///
+///  reason              verdict
+///  complete            REPRODUCED
+///  chain_broken, head_mismatch, file_replaced, adapter_replaced, identity_mismatch
+///                      EVIDENCE_INVALID
+///  missing, incomplete, malformed, missing_step, extra_line (of the record), manifest_missing,
+///  manifest_malformed, config_malformed, failed, usage_error, seeds_not_as_configured,
+///  inputs_not_as_configured, steps_not_as_configured, unreadable
+///                      INVALID
+RunView read_run(const std::filesystem::path& run_dir, const RunView* like = nullptr);
 
 /// One value that differs, at the first step that differs.
 struct Divergence {
   std::int64_t step = 0;
-  std::string field;              ///< loss, grad_norm, lr, samples, batch, grad, adapter, optimizer, rng, base, ...
-  std::string bits_a, bits_b;     ///< hex bits, digest, or JSON of the value
+  std::string
+      field;  ///< loss, grad_norm, lr, samples, batch, grad, adapter, optimizer, rng, base, ...
+  std::string bits_a, bits_b;  ///< hex bits, digest, or JSON of the value
   std::optional<double> value_a, value_b;
   std::optional<std::uint64_t> ulps;      ///< distance of two finite floats
   std::vector<std::string> other_fields;  ///< that differ in the same step too
@@ -60,7 +80,7 @@ struct Comparison {
   std::int64_t comparisons = 0;  ///< single values compared: fields of all lines
   std::optional<Divergence> first;
   std::vector<Difference> key_differences;  ///< comparability key; no bit was compared if not empty
-  std::vector<Difference> suspects;         ///< informative fields that differ, filled when bits differ
+  std::vector<Difference> suspects;  ///< informative fields that differ, filled when bits differ
 };
 
 /// Compares two runs bit for bit: comparability first, then the lines.
@@ -71,11 +91,21 @@ struct Comparison {
 ///  INCONCLUSIVE    comparability keys differ, promise is `none`, no steps
 ///  EVIDENCE_INVALID  a chain or digest is broken
 /// A prefix of incomplete runs is compared too: a difference shown there wins over INVALID.
+///
+/// Reasons, besides those of read_run: bitwise, bits_differ, not_comparable, no_promise, no_steps,
+/// same_run, different_length, non_finite.
 Comparison compare_runs(const RunView& a, const RunView& b);
 
-/// Where two steps.jsonl first differ, in file order; the heart of compare_runs.
+/// Where two steps.jsonl first differ; the heart of compare_runs.
+///
+/// Lines are taken in pairs. Of equal ones step number, loss, gradient norm and learning rate are
+/// read; others are parsed in full and compared by field, and the first pair with a difference ends
+/// the comparison. Of several fields that differ in one step the one that is computed first is
+/// named: samples, batch, tokens, loss_tokens, loss, grad, grad_norm, lr, adapter, optimizer, rng,
+/// base. Chain values are not compared: they say nothing that the fields do not.
 ///
 /// `planted` alters one parsed step of b before it is compared (the control of the judge itself).
+/// `begin` is a byte of both files where a line begins and before which they are known to be equal.
 struct PlantedUlp {
   std::int64_t step = 0;
 };
@@ -88,10 +118,11 @@ struct LineComparison {
 };
 LineComparison compare_lines(const std::filesystem::path& steps_a,
                              const std::filesystem::path& steps_b,
-                             std::optional<PlantedUlp> planted = std::nullopt);
+                             std::optional<PlantedUlp> planted = std::nullopt,
+                             std::uint64_t begin = 0);
 
-/// The comparability key of a run (docs/protocol.md, table of fields) and its fingerprint, the first
-/// 16 hex digits of the SHA-256 of the key in canonical form.
+/// The comparability key of a run (docs/protocol.md, table of fields) and its fingerprint, the
+/// first 16 hex digits of the SHA-256 of the key in canonical form.
 nlohmann::json comparability_key(const RunView& run);
 std::string fingerprint(const nlohmann::json& key);
 
@@ -103,8 +134,9 @@ struct ControlOutcome {
   nlohmann::json details = nlohmann::json::object();
 };
 
-/// Plants a 1-ULP change of the loss at a step drawn from `seed` and demands that compare_lines finds
-/// exactly it: that step, field loss, distance 1.
+/// Plants a 1-ULP change of the loss at a step drawn from `seed` and demands that compare_lines
+/// finds exactly it: that step, field loss, distance 1. Of a long record only the lines from a
+/// little before that step on are gone through, by the same compare_lines.
 ControlOutcome control_planted_ulp(const RunView& run, std::uint64_t seed);
 /// `control` has the identity of `run` but for seed and seeds.* + 1 (else INVALID through passed =
 /// false), and differs in the step-0 adapter, the step-1 gradient, and in sample ids or loss bits.

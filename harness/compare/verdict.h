@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "harness/exit_code.h"
 
@@ -31,7 +30,8 @@ ExitCode exit_code(Verdict verdict);
 struct Check {
   std::string name;  ///< twin, controls, baseline, inference, bench
   Verdict verdict = Verdict::kNotRun;
-  std::string reason;   ///< machine-readable: "bitwise", "non_finite", "missing_step", "controls_not_run"
+  std::string
+      reason;  ///< machine-readable: "bitwise", "non_finite", "missing_step", "controls_not_run"
   std::string message;  ///< one sentence for people
 };
 
