@@ -13,6 +13,7 @@
 #include <system_error>
 
 #include "harness/config/cores.h"
+#include "harness/report/text.h"
 
 namespace twinrun::harness {
 namespace {
@@ -168,7 +169,7 @@ DoctorCheck check_cpu(const std::optional<ResolvedCase>& resolved) {
       std::to_string(cores) + " physical cores, " + std::to_string(cpus) + " CPUs for this process";
   if (!resolved) return {"cpu", State::kOk, message};
   const auto threads = resolved->config.launch.at("threads").get<std::int64_t>();
-  message += "; the case takes " + std::to_string(threads) + " threads";
+  message += "; the case takes " + count_of(threads, "thread");
   if (threads > cpus) return {"cpu", State::kWarning, message + ", more than there are CPUs: slow"};
   return {"cpu", State::kOk, message};
 }

@@ -65,7 +65,8 @@ class Doctor : public ::testing::Test {
     /// State and message of the checks called `name`.
     std::string of(const std::string& name) const {
       std::string found;
-      for (const json& check : report().at("checks")) {
+      const json whole = report();
+      for (const json& check : whole.at("checks")) {
         if (check.at("name") != name) continue;
         found += check.at("state").get<std::string>() + ": " +
                  check.at("message").get<std::string>() + "\n";
@@ -98,7 +99,8 @@ TEST_F(Doctor, FindsAGoodCaseReady) {
 }
 
 TEST_F(Doctor, TableHasOneLineACheckAndAConclusion) {
-  trainer(R"(echo '{"checks":[{"name":"gpu","state":"warning","message":"a\u001b[31m\nb"}]}')");
+  trainer(
+      R"(printf '%s' '{"checks":[{"name":"gpu","state":"warning","message":"a\u001b[31m\nb"}]}')");
   const Answer answer = doctor({case_file()});
   EXPECT_EQ(answer.code, 0);
   EXPECT_THAT(answer.out, HasSubstr("\nwarning  gpu          a\\x1b[31m b\n"));
