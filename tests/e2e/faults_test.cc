@@ -38,7 +38,7 @@ const Expected kGreen = {"REPRODUCED", "", -1, ""};
 const Fault kFaults[] = {
     {"seed@0", {"NOT_REPRODUCED", "", 0, "adapter"}, {"INVALID", "", -1, ""}},
     {"data-order@3", {"NOT_REPRODUCED", "", 3, "samples"}, kGreen},
-    {"skip-batch@3", {"NOT_REPRODUCED", "", 3, "loss"}, kGreen},
+    {"skip-batch@3", {"NOT_REPRODUCED", "", 3, "samples"}, kGreen},
     {"dropout-unseeded@3", {"NOT_REPRODUCED", "", 3, "loss"}, {"NOT_REPRODUCED", "", 3, "loss"}},
     {"lr@3", {"NOT_REPRODUCED", "", 3, "lr"}, kGreen},
     {"loss-ulp@3", {"NOT_REPRODUCED", "", 3, "loss"}, kGreen},

@@ -39,7 +39,7 @@ TEST(TerminalText, GreenSaysWhatWasComparedAndWhereItLies) {
   EXPECT_THAT(text, HasSubstr(std::string(64, 'c')));
   EXPECT_THAT(text, HasSubstr("4 of 4 passed: planted-ulp, seed-plus-one"));
   EXPECT_THAT(text, HasSubstr("a 31 s, b 31 s and seed-plus-one 31 s"));
-  EXPECT_THAT(text, HasSubstr("1.5 GiB"));
+  EXPECT_THAT(text, HasSubstr(", 1.5 GiB at most"));
   EXPECT_THAT(text, HasSubstr("out/verdict.json"));
   EXPECT_THAT(text, HasSubstr("twinrun compare out/a out/b\n"));
 }
