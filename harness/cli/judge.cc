@@ -96,8 +96,11 @@ std::vector<ControlOutcome> run_controls(const JudgeInput& input) {
   if (input.control && !input.without_controls) {
     seed = control_seed_plus_one(runs.front(), input.control->view);
   }
-  return {control_planted_ulp(runs.front(), input.controls_seed), seed, control_adapter_moved(runs),
-          control_base_unmoved(runs)};
+  std::vector<ControlOutcome> controls = {control_planted_ulp(runs.front(), input.controls_seed),
+                                          seed, control_adapter_moved(runs),
+                                          control_base_unmoved(runs)};
+  for (ControlOutcome& control : controls) name_runs(input.runs, control);
+  return controls;
 }
 
 Check controls_check(const JudgeInput& input, const std::vector<ControlOutcome>& controls) {
