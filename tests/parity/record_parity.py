@@ -1,0 +1,216 @@
+"""Python's digests, record and manifest against the C++ side: `record_parity.py SUITE --digest-tool PROGRAM --source DIR`."""
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import torch
+
+ARGUMENTS = None
+
+
+def tool(*arguments):
+    return subprocess.run([ARGUMENTS.digest_tool, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def record_module():
+    sys.path.insert(0, os.path.join(ARGUMENTS.source, "ci", "examples"))
+    import twinrun_record
+    return twinrun_record
+
+
+def hashlib_digest(dtype, shape, data):
+    """The definition of docs/protocol.md, written a second time and without torch."""
+    leaves = b"".join(hashlib.sha256(data[i:i + 4096]).digest() for i in range(0, len(data), 4096))
+    return hashlib.sha256(f"{dtype}\n{','.join(map(str, shape))}\n".encode() + leaves).hexdigest()
+
+
+def make_run(folder, name, seed, stop_after=None, steps=5):
+    run_dir = os.path.join(folder, name)
+    os.makedirs(run_dir)
+    config = {
+        "identity": {"schema": 1, "seed": seed, "numerics": "deterministic", "train": {"steps": steps},
+                     "seeds": {"lora_init": seed, "dropout": 100 + seed, "shuffle": 200 + seed},
+                     "trainer": {"params": {"lr": 0.02, "rank": 4}}},
+        "judgement": {"schema": 1, "verify": {"runs": 2, "controls": True, "step_timeout_s": 600}},
+        "launch": {"name": "plain-pytorch", "run": name, "device": "cpu", "threads": 1, "isa": "auto", "inject": [],
+                   "record": {"tensors_every": 2}, "eval_every": 0, "checkpoint_every": 0, "stop_after": stop_after},
+    }
+    path = os.path.join(run_dir, "config.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    trainer = os.path.join(ARGUMENTS.source, "ci", "examples", "plain_pytorch", "train.py")
+    subprocess.run([sys.executable, trainer, "train", path, "--run-dir", run_dir], check=True)
+    return run_dir
+
+
+class Digests(unittest.TestCase):
+    def test_tensor_and_group_digests_equal_those_of_hashlib_and_of_cpp(self):
+        record = record_module()
+        torch.manual_seed(1)
+        tensors = {"scalarless": torch.randn(3, 5), "long": torch.randn(70, 33), "leaf": torch.randn(1024),
+                   "leaf+1": torch.randn(1025), "half": torch.randn(9, 7).to(torch.bfloat16),
+                   "fp16": torch.randn(31).to(torch.float16), "double": torch.randn(600).double(),
+                   "empty": torch.zeros(0, 4), "strided": torch.randn(40, 60).t(), "\u00e4\"": torch.tensor([-0.0])}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "tensors.safetensors")
+            record.save_safetensors(path, tensors)
+            lines = dict(line.rsplit(" ", 1) for line in tool("safetensors", path).splitlines())
+            data = read_safetensors(path)
+        digests = {name: record.tensor_digest(tensor) for name, tensor in tensors.items()}
+        self.assertEqual(lines.pop("group"), record.group_digest(digests))
+        self.assertEqual(lines, digests)
+        self.assertEqual({name: hashlib_digest(*part) for name, part in data.items()}, digests)
+
+    def test_canonical_json_equals_that_of_cpp(self):
+        record = record_module()
+        value = {"numbers": [0, -0.0, 1.0, 2e-4, 1e21, 1e20, 1e-6, 1e-7, 5e-324, 1.7976931348623157e308, 0.1, 123.456,
+                             -1.5e-9, 333333333.3333332, 9007199254740991, -1, 1e23, 100.0, 0.05],
+                 "\u20ac": "\u00e4\"\\\n\x0f\x7f", "\U0001f600": None, "\ufb33": True, "a": {"b": [], "": {}}}
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "value.json")
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(value, file)
+            self.assertEqual(tool("canonical", path), record.canonical_json(value))
+
+    def test_values_of_lines_are_printed_alike(self):
+        record = record_module()
+        for bits in (0x40A8A3EA, 0x00000001, 0x7F7FFFFF, 0x80000000, 0x3DCCCCCD, 0x501502F9, 0x38D1B717):
+            value = struct.unpack(">f", bits.to_bytes(4, "big"))[0]
+            self.assertEqual(record.float32(value)["bits"], f"{bits:08x}")
+            self.assertEqual(record.float32(value)["value"], "%.9g" % value)
+        self.assertIsNone(record.float32(math.nan)["value"])
+        self.assertEqual(record.dump({"a": record.float64(math.inf)}),
+                         '{"a":{"bits":"7ff0000000000000","value":null}}')
+
+
+def read_safetensors(path):
+    dtypes = {"F32": "float32", "F64": "float64", "F16": "float16", "BF16": "bfloat16"}
+    with open(path, "rb") as file:
+        raw = file.read()
+    size = struct.unpack("<Q", raw[:8])[0]
+    header = json.loads(raw[8:8 + size])
+    header.pop("__metadata__")
+    return {name: (dtypes[part["dtype"]], part["shape"],
+                   raw[8 + size + part["data_offsets"][0]:8 + size + part["data_offsets"][1]])
+            for name, part in header.items()}
+
+
+class Record(unittest.TestCase):
+    def test_the_judge_reads_a_record_that_python_wrote(self):
+        with tempfile.TemporaryDirectory() as folder:
+            a, b = make_run(folder, "a", 42), make_run(folder, "b", 42)
+            control = make_run(folder, "c", 43, stop_after=2)
+            self.assertEqual(tool("run", a).strip(), "REPRODUCED complete")
+            verdict = tool("run", a, b).splitlines()[1]
+            self.assertTrue(verdict.startswith("REPRODUCED bitwise"), verdict)
+            with open(os.path.join(a, "steps.jsonl"), "rb") as one, open(os.path.join(b, "steps.jsonl"), "rb") as two:
+                self.assertEqual(one.read(), two.read())
+            last = tool("run", a, control).splitlines()[2]
+            self.assertTrue(last.startswith("passed"), last)
+
+    def test_a_changed_adapter_or_line_is_noticed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run = make_run(folder, "a", 42)
+            adapter = os.path.join(run, "adapter", "adapter_model.safetensors")
+            with open(adapter, "r+b") as file:
+                file.seek(-1, os.SEEK_END)
+                byte = file.read(1)
+                file.seek(-1, os.SEEK_END)
+                file.write(bytes([byte[0] ^ 1]))
+            self.assertTrue(tool("run", run).startswith("EVIDENCE_INVALID adapter_replaced"), tool("run", run))
+
+    def test_a_loop_that_fails_says_so(self):
+        record = record_module()
+        with tempfile.TemporaryDirectory() as folder:
+            config = os.path.join(folder, "config.json")
+            with open(config, "w", encoding="utf-8") as file:
+                json.dump({"identity": {"schema": 1, "numerics": "fast", "train": {"steps": 3}}, "judgement": {},
+                           "launch": {}}, file)
+            weight = torch.nn.Parameter(torch.ones(2))
+            optimizer = torch.optim.AdamW([weight])
+            with self.assertRaises(ValueError):
+                with record.Recorder(config, folder, {"w": weight}, {}, optimizer) as recorder:
+                    recorder.step_zero()
+                    raise ValueError("out of ideas")
+            self.assertEqual(tool("run", folder).strip(), "INVALID failed the trainer says: ValueError: out of ideas")
+            with open(os.path.join(folder, "steps.jsonl"), encoding="utf-8") as file:
+                self.assertIn('"promise":"none"', file.readline())
+
+
+class Schemas(unittest.TestCase):
+    def validator(self, name):
+        import jsonschema
+        path = os.path.join(ARGUMENTS.source, "harness", "protocol", "schemas", name + ".schema.json")
+        with open(path, encoding="utf-8") as file:
+            schema = json.load(file)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return jsonschema.Draft202012Validator(schema)
+
+    def test_files_of_a_real_run_are_valid(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run = make_run(folder, "a", 42)
+            for name in ("config", "manifest"):
+                with open(os.path.join(run, name + ".json"), encoding="utf-8") as file:
+                    self.validator(name).validate(json.load(file))
+            for name in ("steps", "tensors"):
+                validator = self.validator(name)
+                with open(os.path.join(run, name + ".jsonl"), encoding="utf-8") as file:
+                    lines = file.read().splitlines()
+                self.assertGreater(len(lines), 6)
+                for line in lines:
+                    validator.validate(json.loads(line))
+
+    def test_what_is_wrong_is_not_valid(self):
+        with tempfile.TemporaryDirectory() as folder:
+            run = make_run(folder, "a", 42)
+            validator = self.validator("steps")
+            with open(os.path.join(run, "steps.jsonl"), encoding="utf-8") as file:
+                lines = [json.loads(line) for line in file]
+            for line in lines:
+                for key in line:
+                    self.assertFalse(validator.is_valid({k: v for k, v in line.items() if k != key}), key)
+                    self.assertFalse(validator.is_valid({**line, key: {}}), key)
+                self.assertFalse(validator.is_valid({**line, "extra": 1}))
+            with open(os.path.join(run, "manifest.json"), encoding="utf-8") as file:
+                manifest = json.load(file)
+            for change in ({"status": "done"}, {"head": "abc"}, {"run_id": None}, {"extra": 1}, {"schema": 2}):
+                self.assertFalse(self.validator("manifest").is_valid({**manifest, **change}), change)
+            with open(os.path.join(run, "config.json"), encoding="utf-8") as file:
+                config = json.load(file)
+            for part in ("identity", "judgement", "launch"):
+                self.assertFalse(self.validator("config").is_valid({k: v for k, v in config.items() if k != part}))
+
+    def test_a_verdict_of_the_agreed_shape_is_valid(self):
+        check = {"name": "twin", "verdict": "REPRODUCED", "reason": "bitwise", "message": "m"}
+        verdict = {"schema": 1, "verdict": "REPRODUCED", "exit_code": 0, "case": {"name": "x", "identity": "a" * 64},
+                   "checks": [check], "runs": [], "comparisons": [], "comparisons_made": 1, "controls": [],
+                   "controls_seed": 1, "without_controls": False}
+        validator = self.validator("verdict")
+        validator.validate(verdict)
+        for change in ({"verdict": "NOT_RUN"}, {"exit_code": 7}, {"checks": []}, {"comparisons_made": -1}):
+            self.assertFalse(validator.is_valid({**verdict, **change}), change)
+
+
+def main():
+    global ARGUMENTS
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite", choices=["digests", "record", "schemas"])
+    parser.add_argument("--digest-tool", required=True)
+    parser.add_argument("--source", required=True)
+    ARGUMENTS = parser.parse_args()
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(
+        {"digests": Digests, "record": Record, "schemas": Schemas}[ARGUMENTS.suite])
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
