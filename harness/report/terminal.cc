@@ -149,6 +149,22 @@ void add_differences(Rows& rows, const std::string& label,
   }
 }
 
+/// What else differs between the runs; what differs on purpose in one row, behind the rest.
+void add_suspects(Rows& rows, const std::vector<Difference>& suspects) {
+  const std::string purpose = "/launch/nuisance/";
+  std::vector<Difference> rest;
+  std::vector<std::string> names;
+  for (const Difference& suspect : suspects) {
+    const bool on_purpose = suspect.field.rfind(purpose, 0) == 0;
+    if (on_purpose) names.push_back(suspect.field.substr(purpose.size()));
+    if (!on_purpose) rest.push_back(suspect);
+  }
+  add_differences(rows, "suspects", rest, 3);
+  if (!names.empty()) {
+    rows.add(rest.empty() ? "suspects" : "", "different on purpose: " + list_words(names));
+  }
+}
+
 /// Runs that failed, each with the end of what it wrote to stderr.
 void add_failed_runs(Rows& rows, const std::vector<RunReport>& runs) {
   int shown = 0;
@@ -244,7 +260,7 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
   if (const ComparisonReport* pair = deciding_pair(report)) {
     add_divergence(rows, *pair);
     add_differences(rows, "not the same", pair->comparison.key_differences, 4);
-    add_differences(rows, "suspects", pair->comparison.suspects, 3);
+    add_suspects(rows, pair->comparison.suspects);
   }
   add_failed_runs(rows, report.runs);
   add_controls(rows, report);

@@ -62,6 +62,17 @@ TEST(TerminalText, DivergenceHasStepFieldBothBitsDistanceAndTensors) {
   EXPECT_THAT(text, Not(HasSubstr("head ")));
 }
 
+TEST(TerminalText, WhatDiffersOnPurposeDoesNotCrowdOutASuspect) {
+  VerdictReport report = diverged_report();
+  report.comparisons[0].comparison.suspects = {{"/launch/nuisance/locale", "C", "POSIX"},
+                                               {"/launch/nuisance/tz", "UTC", "EST"},
+                                               {"/launch/nuisance/umask", "022", "077"},
+                                               {"/versions/driver", "580", "581"}};
+  const std::string text = terminal_text(report, kPlain);
+  EXPECT_THAT(text, HasSubstr("suspects     /versions/driver: \"580\", \"581\"\n"));
+  EXPECT_THAT(text, HasSubstr("different on purpose: locale, tz and umask\n"));
+}
+
 TEST(TerminalText, AFailedRunShowsTheEndOfItsStderrIndented) {
   VerdictReport report = reproduced_report();
   report.verdict = Verdict::kInvalid;
