@@ -90,8 +90,8 @@ class Faults:
             if kind not in self.KINDS:
                 raise UsageError(f"unknown fault {kind}")
             self.steps[kind] = int(step)
-        if self.steps.get("seed", 0) != 0:
-            raise UsageError("seed can be planted at step 0 only")
+            if kind != "constant" and (int(step) == 0) != (kind == "seed"):
+                raise UsageError(f"{kind} cannot be planted at step {step}")
 
     def at(self, kind, step):
         return self.steps.get(kind) == step

@@ -177,6 +177,12 @@ TEST_F(FaultDetails, ACrashIsToldWithItsSignalAndTheLastStep) {
   EXPECT_THAT(result.out, HasSubstr("killed by SIGKILL"));
 }
 
+TEST_F(FaultDetails, AStepAtWhichItCannotHappenIsAUsageErrorOfTheTrainer) {
+  const ProcessResult result = verify({"--inject", "b:lr@0"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("run b, the trainer says: lr cannot be planted at step 0"));
+}
+
 TEST_F(FaultDetails, AStepBeyondTheRunIsAUsageError) {
   const ProcessResult result = verify({"--inject", "b:lr@7"});
   EXPECT_EQ(result.exit_code, 2);
