@@ -85,7 +85,8 @@ int compare_command(const std::vector<std::string>& args) {
   JudgeInput input;
   const std::vector<std::string> names = run_names(parsed->operands);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    input.runs.push_back({names[i], read_run(parsed->operands[i]), {}, {}});
+    const RunView* like = input.runs.empty() ? nullptr : &input.runs.front().view;
+    input.runs.push_back({names[i], read_run(parsed->operands[i], like), {}, {}});
   }
   input.without_controls = parsed->has("without-controls");
   if (!input.without_controls) input.control = stored_control(parsed->operands);

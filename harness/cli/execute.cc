@@ -90,7 +90,8 @@ void judge_process(const LaunchResult& launch, RunView& view) {
 
 }  // namespace
 
-JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet) {
+JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet,
+                      const RunView* like) {
   LaunchOptions options;
   options.command = resolved.command;
   const std::string config_file = write_config(plan);
@@ -107,7 +108,7 @@ JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool qu
   run.name = plan.name;
   run.launch = launch_trainer(options);
   run.outcome = outcome_text(*run.launch, resolved.step_timeout_s);
-  run.view = read_run(plan.dir);
+  run.view = read_run(plan.dir, like);
   refuse_usage_error(*run.launch, run.view, plan);
   judge_process(*run.launch, run.view);
   const bool intact = run.view.verdict == Verdict::kReproduced;

@@ -27,6 +27,8 @@ struct RunPlan {
 ///
 /// Throws UsageError with the trainer's message if it could not be started or ended as
 /// `usage_error`. A run that failed, timed out or was interrupted is told by the result.
-JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet);
+/// `like`, a run that was read before or null, saves reading what both have in common.
+JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet,
+                      const RunView* like = nullptr);
 
 }  // namespace twinrun::harness

@@ -43,31 +43,44 @@ std::string reproduced_message(const std::vector<JudgedRun>& runs) {
   return "runs " + list_words(names) + " are equal in every bit";
 }
 
-/// The worst of the pairs and of the runs themselves.
+std::string pair_message(const ComparisonReport& pair) {
+  const std::string names = "runs " + pair.a + " and " + pair.b;
+  const auto& first = pair.comparison.first;
+  if (!first) return names + ": " + pair.comparison.message;
+  return names + " first differ at step " + std::to_string(first->step) + ", in " + first->field;
+}
+
+std::string run_message(const JudgedRun& run) {
+  const bool clean = !run.launch || (run.launch->outcome == LaunchResult::Outcome::kExited &&
+                                     run.launch->exit_code == 0);
+  return "run " + run.name + (clean ? "" : " (" + run.outcome + ")") + ": " + run.view.problem;
+}
+
+/// The worst of the runs and of their pairs; of equally bad ones a run by itself is named first.
 Check twin_check(const std::vector<JudgedRun>& runs, const std::vector<ComparisonReport>& pairs) {
   Check check{"twin", Verdict::kReproduced, "bitwise", reproduced_message(runs)};
-  for (const ComparisonReport& pair : pairs) {
-    if (pair.comparison.verdict >= check.verdict) continue;
-    check.verdict = pair.comparison.verdict;
-    check.reason = pair.comparison.reason;
-    check.message = "runs " + pair.a + " and " + pair.b + ": " + pair.comparison.message;
-  }
   for (const JudgedRun& run : runs) {
     if (run.view.verdict >= check.verdict) continue;
-    check.verdict = run.view.verdict;
-    check.reason = run.view.reason;
-    check.message = "run " + run.name + ": " + run.view.problem;
+    check = {"twin", run.view.verdict, run.view.reason, run_message(run)};
   }
-  // Of several runs that could not be used, name the first that is at fault rather than a pair.
-  if (check.verdict == Verdict::kInvalid || check.verdict == Verdict::kEvidenceInvalid) {
-    for (const JudgedRun& run : runs) {
-      if (run.view.verdict != check.verdict) continue;
-      check.reason = run.view.reason;
-      check.message = "run " + run.name + ": " + run.view.problem;
-      break;
-    }
+  for (const ComparisonReport& pair : pairs) {
+    if (pair.comparison.verdict >= check.verdict) continue;
+    check = {"twin", pair.comparison.verdict, pair.comparison.reason, pair_message(pair)};
   }
   return check;
+}
+
+/// Runs by their names instead of their folders, which a verdict should not hang on.
+void name_runs(const std::vector<JudgedRun>& runs, ControlOutcome& control) {
+  for (const JudgedRun& run : runs) {
+    const std::string dir = run.view.dir.string();
+    if (control.message.rfind(dir + ":", 0) == 0) {
+      control.message.replace(0, dir.size(), "run " + run.name);
+    }
+    if (!control.details.contains(dir)) continue;
+    control.details[run.name] = control.details.at(dir);
+    if (run.name != dir) control.details.erase(dir);
+  }
 }
 
 std::vector<ControlOutcome> run_controls(const JudgeInput& input) {
@@ -83,8 +96,11 @@ std::vector<ControlOutcome> run_controls(const JudgeInput& input) {
   if (input.control && !input.without_controls) {
     seed = control_seed_plus_one(runs.front(), input.control->view);
   }
-  return {control_planted_ulp(runs.front(), input.controls_seed), seed, control_adapter_moved(runs),
-          control_base_unmoved(runs)};
+  std::vector<ControlOutcome> controls = {control_planted_ulp(runs.front(), input.controls_seed),
+                                          seed, control_adapter_moved(runs),
+                                          control_base_unmoved(runs)};
+  for (ControlOutcome& control : controls) name_runs(input.runs, control);
+  return controls;
 }
 
 Check controls_check(const JudgeInput& input, const std::vector<ControlOutcome>& controls) {

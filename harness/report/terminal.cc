@@ -87,7 +87,8 @@ std::string headline(const VerdictReport& report) {
 }
 
 std::string bits_text(const std::string& bits, const std::optional<double>& value) {
-  return value ? bits + "   " + number("%.9g", *value) : bits;
+  // Of a float32 nine digits tell neighbours apart, of a float64 seventeen.
+  return value ? bits + "   " + number(bits.size() > 8 ? "%.17g" : "%.9g", *value) : bits;
 }
 
 void add_compared(Rows& rows, const VerdictReport& report) {
@@ -118,7 +119,9 @@ void add_divergence(Rows& rows, const ComparisonReport& pair) {
   if (!pair.comparison.first) return;
   const Divergence& first = *pair.comparison.first;
   std::string text = "step " + std::to_string(first.step) + ", " + first.field;
-  if (first.ulps) text += ", " + std::to_string(*first.ulps) + " ULP apart";
+  if (first.ulps) {
+    text += ", " + count_of(static_cast<long long>(*first.ulps), "ULP") + " apart";
+  }
   rows.add("first", text);
   rows.add("  in " + ellipsize(pair.a, 7), bits_text(first.bits_a, first.value_a));
   rows.add("  in " + ellipsize(pair.b, 7), bits_text(first.bits_b, first.value_b));
@@ -143,6 +146,22 @@ void add_differences(Rows& rows, const std::string& label,
     };
     rows.add(i == 0 ? label : "",
              difference.field + ": " + dump(difference.a) + ", " + dump(difference.b));
+  }
+}
+
+/// What else differs between the runs; what differs on purpose in one row, behind the rest.
+void add_suspects(Rows& rows, const std::vector<Difference>& suspects) {
+  const std::string purpose = "/launch/nuisance/";
+  std::vector<Difference> rest;
+  std::vector<std::string> names;
+  for (const Difference& suspect : suspects) {
+    const bool on_purpose = suspect.field.rfind(purpose, 0) == 0;
+    if (on_purpose) names.push_back(suspect.field.substr(purpose.size()));
+    if (!on_purpose) rest.push_back(suspect);
+  }
+  add_differences(rows, "suspects", rest, 3);
+  if (!names.empty()) {
+    rows.add(rest.empty() ? "suspects" : "", "different on purpose: " + list_words(names));
   }
 }
 
@@ -177,16 +196,15 @@ void add_controls(Rows& rows, const VerdictReport& report) {
     missing.push_back(control.name);
     why = control.message;
   }
-  const std::string not_run = "not run: " + list_words(missing) + " (" + why + ")";
   if (passed.empty() && failed.empty()) {
-    rows.add("controls", not_run);
+    rows.add("controls", "not run: " + why);
     return;
   }
   rows.add("controls", std::to_string(passed.size()) + " of " +
                            std::to_string(report.controls.size()) + " passed" +
                            (passed.empty() ? "" : ": " + list_words(passed)));
   for (const std::string& text : failed) rows.add("", text);
-  if (!missing.empty()) rows.add("", not_run);
+  if (!missing.empty()) rows.add("", "not run: " + list_words(missing) + " (" + why + ")");
 }
 
 /// Checks that did not run, those of one reason together; controls have a row of their own.
@@ -215,8 +233,8 @@ void add_cost(Rows& rows, const VerdictReport& report) {
     }
   }
   if (sum <= 0) return;
-  rows.add("cost", seconds_text(sum) + " of training (" + list_words(parts) + "); at most " +
-                       bytes_text(memory) + " of memory");
+  rows.add("cost", seconds_text(sum) + " of training (" + list_words(parts) + "), " +
+                       bytes_text(memory) + " at most");
 }
 
 /// `twinrun compare ...` on one or two lines, or empty if it takes more.
@@ -242,7 +260,7 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
   if (const ComparisonReport* pair = deciding_pair(report)) {
     add_divergence(rows, *pair);
     add_differences(rows, "not the same", pair->comparison.key_differences, 4);
-    add_differences(rows, "suspects", pair->comparison.suspects, 3);
+    add_suspects(rows, pair->comparison.suspects);
   }
   add_failed_runs(rows, report.runs);
   add_controls(rows, report);

@@ -74,6 +74,14 @@ TEST_F(Evidence, AnotherAdapterInItsPlaceIsFound) {
   EXPECT_EQ(judged.at("runs").at(1).at("reason"), "adapter_replaced");
 }
 
+TEST_F(Evidence, DigestsByTensorCannotBeRewritten) {
+  std::vector<std::string> tensors = lines("out/b/tensors.jsonl");
+  std::swap(tensors[1], tensors[2]);
+  write_lines("out/b/tensors.jsonl", tensors);
+  const json judged = compare("EVIDENCE_INVALID", 5);
+  EXPECT_EQ(judged.at("runs").at(1).at("reason"), "file_replaced");
+}
+
 TEST_F(Evidence, ARunAgainstItselfProvesNothing) {
   const json judged = compare("INVALID", 3, {"out/a", "out/a"});
   EXPECT_EQ(check(judged, "twin").at("reason"), "same_run");

@@ -90,8 +90,8 @@ class Faults:
             if kind not in self.KINDS:
                 raise UsageError(f"unknown fault {kind}")
             self.steps[kind] = int(step)
-        if self.steps.get("seed", 0) != 0:
-            raise UsageError("seed can be planted at step 0 only")
+            if kind != "constant" and (int(step) == 0) != (kind == "seed"):
+                raise UsageError(f"{kind} cannot be planted at step {step}")
 
     def at(self, kind, step):
         return self.steps.get(kind) == step
@@ -343,6 +343,8 @@ def train(config, run_dir, manifest, params):
         record.line(body, leave_out=faults.at("drop-line", step))
     record.line(f'{{"end":true,"steps":{last},"base":"{toy.base_digest()}"')
     manifest["head"] = record.chain.hex()
+    with open(os.path.join(run_dir, "tensors.jsonl"), "rb") as file:
+        manifest["files"] = {"tensors.jsonl": hashlib.sha256(file.read()).hexdigest()}
     if params.get("adapter") != "none":
         save_adapter(run_dir, toy.adapter)
     if "truncate" in faults.steps and faults.steps["truncate"] <= last:
@@ -361,6 +363,7 @@ def main(args):
         "run_id": os.urandom(16).hex(),
         "identity": canonical_digest(identity),
         "seeds": dict(identity["seeds"]),
+        "numerics": identity["numerics"],
         "status": "running",
         "started": utc_now(),
     }

@@ -38,7 +38,7 @@ const Expected kGreen = {"REPRODUCED", "", -1, ""};
 const Fault kFaults[] = {
     {"seed@0", {"NOT_REPRODUCED", "", 0, "adapter"}, {"INVALID", "", -1, ""}},
     {"data-order@3", {"NOT_REPRODUCED", "", 3, "samples"}, kGreen},
-    {"skip-batch@3", {"NOT_REPRODUCED", "", 3, "loss"}, kGreen},
+    {"skip-batch@3", {"NOT_REPRODUCED", "", 3, "samples"}, kGreen},
     {"dropout-unseeded@3", {"NOT_REPRODUCED", "", 3, "loss"}, {"NOT_REPRODUCED", "", 3, "loss"}},
     {"lr@3", {"NOT_REPRODUCED", "", 3, "lr"}, kGreen},
     {"loss-ulp@3", {"NOT_REPRODUCED", "", 3, "loss"}, kGreen},
@@ -73,7 +73,9 @@ class FaultTest : public ToyCase, public testing::WithParamInterface<Fault> {
       EXPECT_EQ(first.at("step"), expected.step);
       EXPECT_EQ(first.at("field"), expected.field);
     }
-    if (!expected.reason.empty()) EXPECT_EQ(deciding_reason(verdict), expected.reason);
+    if (!expected.reason.empty()) {
+      EXPECT_EQ(deciding_reason(verdict), expected.reason);
+    }
     expect_quiet(result);
     expect_mark_is_stated(verdict, run);
   }
@@ -94,7 +96,7 @@ class FaultTest : public ToyCase, public testing::WithParamInterface<Fault> {
   void expect_mark_is_stated(const json& verdict, const std::string& run) const {
     for (const json& entry : verdict.at("runs")) {
       const bool hit = run == "both" || entry.at("name") == run;
-      EXPECT_EQ(entry.at("injected"), hit ? json{GetParam().text} : json::array());
+      EXPECT_EQ(entry.at("injected"), hit ? json::array({GetParam().text}) : json::array());
     }
   }
 };
@@ -112,7 +114,7 @@ TEST_P(FaultTest, TheVerdictDoesNotHangOnTheMark) {
   }
   const json before = verdict();
   json config = read_json("out/b/config.json");
-  ASSERT_EQ(config.at("launch").at("inject"), json{GetParam().text});
+  ASSERT_EQ(config.at("launch").at("inject"), json::array({GetParam().text}));
   const ProcessResult marked = twinrun({"compare", "out/a", "out/b", "--json"});
   config["launch"]["inject"] = json::array();
   write("out/b/config.json", config.dump() + "\n");
@@ -162,8 +164,8 @@ TEST_F(FaultDetails, CommandsOfACiSystemStayInTheLogs) {
 TEST_F(FaultDetails, BothHitsTheControlsToo) {
   verify({"--inject", "both:loss-ulp@2"});
   EXPECT_EQ(read_json("out/controls/seed-plus-one/config.json").at("launch").at("inject"),
-            json{"loss-ulp@2"});
-  EXPECT_EQ(verdict().at("control_runs").at(0).at("injected"), json{"loss-ulp@2"});
+            json::array({"loss-ulp@2"}));
+  EXPECT_EQ(verdict().at("control_runs").at(0).at("injected"), json::array({"loss-ulp@2"}));
 }
 
 TEST_F(FaultDetails, ACrashIsToldWithItsSignalAndTheLastStep) {
@@ -173,6 +175,12 @@ TEST_F(FaultDetails, ACrashIsToldWithItsSignalAndTheLastStep) {
   EXPECT_EQ(run.at("steps"), 2);
   EXPECT_EQ(run.at("status"), "running");
   EXPECT_THAT(result.out, HasSubstr("killed by SIGKILL"));
+}
+
+TEST_F(FaultDetails, AStepAtWhichItCannotHappenIsAUsageErrorOfTheTrainer) {
+  const ProcessResult result = verify({"--inject", "b:lr@0"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("run b, the trainer says: lr cannot be planted at step 0"));
 }
 
 TEST_F(FaultDetails, AStepBeyondTheRunIsAUsageError) {

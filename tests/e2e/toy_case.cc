@@ -18,7 +18,7 @@ void ToyCase::params(const std::string& flow_mapping) const {
                                  "numerics: deterministic\n"
                                  "verify: {step_timeout_s: 60}\n"
                                  "trainer:\n"
-                                 "  command: [" TWINRUN_PYTHON ", " TWINRUN_SOURCE_DIR
+                                 "  command: [" E2E_PYTHON ", " TWINRUN_SOURCE_DIR
                                  "/tests/e2e/fake_trainer.py]\n"
                                  "  params: ") +
                          flow_mapping + "\n");

@@ -176,7 +176,9 @@ TEST_F(Verify, ATrainerThatFailsIsShownWithItsStderr) {
   params("{fail: \"CUDA out of memory\"}");
   const ProcessResult result = verify();
   EXPECT_EQ(result.exit_code, 3);
-  EXPECT_THAT(result.out, StartsWith("INVALID  toy: run a: the trainer says: CUDA out of memory"));
+  EXPECT_THAT(
+      result.out,
+      StartsWith("INVALID  toy: run a (exited with 3): the trainer says: CUDA out of memory\n"));
   EXPECT_THAT(result.out, HasSubstr("| fake trainer: CUDA out of memory\n"));
   EXPECT_EQ(verdict().at("runs").at(0).at("outcome"), "exited with 3");
   EXPECT_EQ(verdict().at("runs").at(1).at("status"), "failed");
@@ -249,7 +251,7 @@ TEST_F(Train, AFailedRunIsExitThree) {
       twinrun({"train", "case.yaml", "--run-dir", "run", "--inject", "crash@3", "--json"});
   EXPECT_EQ(result.exit_code, 3);
   EXPECT_EQ(json::parse(result.out).at("outcome"), "killed by SIGKILL");
-  EXPECT_EQ(json::parse(result.out).at("injected"), json{"crash@3"});
+  EXPECT_EQ(json::parse(result.out).at("injected"), json::array({"crash@3"}));
 }
 
 TEST_F(Train, AFolderThatHoldsARunIsRefused) {

@@ -189,6 +189,11 @@ TEST_F(ResolveCase, OverridesReplaceAddAndNameThemselvesInErrors) {
   }
 }
 
+TEST_F(ResolveCase, NameFitsIntoAFolderName) {
+  EXPECT_EQ(error_of(valid(), {"name=" + std::string(100, 'x')}), "no error");
+  EXPECT_THAT(error_of(valid(), {"name=" + std::string(101, 'x')}), HasSubstr("longer than 100"));
+}
+
 TEST_F(ResolveCase, NoSuchCaseFileIsAUsageError) {
   EXPECT_THROW(resolve_case(folder_ / "none.yaml", {}), UsageError);
   EXPECT_THROW(resolve_case(folder_, {}), UsageError);

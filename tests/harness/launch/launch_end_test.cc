@@ -59,10 +59,14 @@ TEST_F(LaunchEnd, TermGivesTheTrainerTimeToWriteDownHowItEnded) {
   EXPECT_LT(result.seconds, 5) << "waited on although the trainer had ended";
 }
 
-TEST_F(LaunchEnd, StoppedTrainerIsEndedToo) {
-  LaunchOptions options = script("trap 'exit 0' TERM; kill -STOP $$; sleep 60");
+TEST_F(LaunchEnd, StoppedTrainerSeesTheTermToo) {
+  LaunchOptions options = script("trap 'echo ended > $RUN/note; exit 0' TERM; kill -STOP $$; :");
   options.step_timeout_s = 0.3;
-  EXPECT_EQ(launch_trainer(options).outcome, Outcome::kTimedOut);
+  options.kill_grace_s = 10;
+  const LaunchResult result = launch_trainer(options);
+  EXPECT_EQ(result.outcome, Outcome::kTimedOut);
+  EXPECT_EQ(read("note"), "ended\n");
+  EXPECT_LT(result.seconds, 5);
 }
 
 TEST_F(LaunchEnd, EveryCompleteLineRestartsTheClock) {

@@ -39,7 +39,7 @@ TEST(TerminalText, GreenSaysWhatWasComparedAndWhereItLies) {
   EXPECT_THAT(text, HasSubstr(std::string(64, 'c')));
   EXPECT_THAT(text, HasSubstr("4 of 4 passed: planted-ulp, seed-plus-one"));
   EXPECT_THAT(text, HasSubstr("a 31 s, b 31 s and seed-plus-one 31 s"));
-  EXPECT_THAT(text, HasSubstr("1.5 GiB"));
+  EXPECT_THAT(text, HasSubstr(", 1.5 GiB at most"));
   EXPECT_THAT(text, HasSubstr("out/verdict.json"));
   EXPECT_THAT(text, HasSubstr("twinrun compare out/a out/b\n"));
 }
@@ -60,6 +60,17 @@ TEST(TerminalText, DivergenceHasStepFieldBothBitsDistanceAndTensors) {
   EXPECT_THAT(text, HasSubstr("420 of 840 differ: base_model.model.model.layers.0"));
   EXPECT_THAT(text, HasSubstr("/cpu/model: \"Xeon\", \"EPYC\""));
   EXPECT_THAT(text, Not(HasSubstr("head ")));
+}
+
+TEST(TerminalText, WhatDiffersOnPurposeDoesNotCrowdOutASuspect) {
+  VerdictReport report = diverged_report();
+  report.comparisons[0].comparison.suspects = {{"/launch/nuisance/locale", "C", "POSIX"},
+                                               {"/launch/nuisance/tz", "UTC", "EST"},
+                                               {"/launch/nuisance/umask", "022", "077"},
+                                               {"/versions/driver", "580", "581"}};
+  const std::string text = terminal_text(report, kPlain);
+  EXPECT_THAT(text, HasSubstr("suspects     /versions/driver: \"580\", \"581\"\n"));
+  EXPECT_THAT(text, HasSubstr("different on purpose: locale, tz and umask\n"));
 }
 
 TEST(TerminalText, AFailedRunShowsTheEndOfItsStderrIndented) {
