@@ -193,10 +193,11 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
   std::vector<protocol::NamedDigest> digests;
   for (const auto& indices : draw_samples(step)) {
     auto& batch = batches.emplace_back(make_batch(data_, indices, model_config_.pad_token_id));
-    const auto suffix = batches.size() == 1 ? "" : "." + std::to_string(batches.size() - 1);
-    digests.push_back(int64_digest("input_ids" + suffix, batch, batch.input_ids));
-    digests.push_back(int64_digest("labels" + suffix, batch, batch.labels));
-    digests.push_back(int64_digest("attention_mask" + suffix, batch, batch.attention_mask));
+    const auto prefix =
+        config_.gradient_accumulation == 1 ? "" : std::to_string(batches.size() - 1) + ".";
+    digests.push_back(int64_digest(prefix + "input_ids", batch, batch.input_ids));
+    digests.push_back(int64_digest(prefix + "labels", batch, batch.labels));
+    digests.push_back(int64_digest(prefix + "attention_mask", batch, batch.attention_mask));
     record.tokens += batch.tokens;
     record.loss_tokens += batch.loss_tokens;
     record.samples.insert(record.samples.end(), batch.ids.begin(), batch.ids.end());
