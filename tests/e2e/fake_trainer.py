@@ -1,15 +1,16 @@
 """A stand-in for a trainer: speaks docs/protocol.md and plants the faults of docs/faults.md.
 
-Standard library only. It fits a toy: y = x + B A (mask * x) towards fixed targets, in doubles rounded to
-float32 wherever something is recorded or kept, so that a run takes milliseconds and repeats anywhere.
+Standard library only. It fits a toy: y = x + B A (mask * x) towards fixed targets, in doubles
+rounded to float32 wherever something is recorded or kept, so a run takes milliseconds and repeats.
 
 trainer.params of the case make it misbehave in ways that are no faults of docs/faults.md:
-  usage_error: TEXT   ends as usage_error        fail: TEXT       writes TEXT to stderr, ends as failed
-  exit_code: N        exits with N in the end    promise: none    what the header promises
-  step_seconds: S     sleeps S before each step  record: none     no steps.jsonl; empty: one without a line
-  manifest: none      never writes one           adapter: none    saves none
+  usage_error: TEXT   ends as usage_error    fail: TEXT      ends as failed, TEXT on stderr
+  exit_code: N        exits with N           promise: none   what the header promises
+  step_seconds: S     sleeps S a step        record: none    no steps.jsonl; empty: an empty one
+  manifest: none      never writes one       adapter: none   saves none
   pad_tensors: N      N bytes more a line of tensors.jsonl (to fill a disk)
-  tell_pid: true      prints its process id      tell_surroundings: true  prints TZ, LC_ALL, PYTHONHASHSEED
+  tell_pid: true      prints its process id
+  tell_surroundings: true                    prints TZ, LC_ALL, PYTHONHASHSEED
 """
 
 import hashlib
@@ -236,7 +237,8 @@ class Toy:
             f'{{"step":{step},"loss":{number(loss, "f", 9)},"grad_norm":{number(norm, "f", 9)},'
             f'"lr":{number(lr, "d", 17)},"tokens":{len(samples)},"loss_tokens":{len(samples)},'
             f'"samples":{json.dumps(samples, separators=(",", ":"))},"batch":"{batch}",'
-            f'"grad":"{group_digest(groups["grad"])}","adapter":"{group_digest(groups["adapter"])}",'
+            f'"grad":"{group_digest(groups["grad"])}",'
+            f'"adapter":"{group_digest(groups["adapter"])}",'
             f'"optimizer":"{group_digest(groups["optimizer"])}","rng":"{self.rng()}"'
         )
         if self.faults.at("base-bit", step):
