@@ -29,7 +29,7 @@ class AdamW {
   BetaPowers beta1_powers_, beta2_powers_;
 };
 
-/// L2 norm of all gradients, float32, on the device.
+/// L2 norm of all gradients, summed in double, rounded to float32, on the device.
 at::Tensor grad_norm(const at::Tensor& grads_flat);
 
 /// torch.nn.utils.clip_grad_norm_: grads x min(1, max_norm / (norm + 1e-6)), without a host round trip.

@@ -30,6 +30,13 @@ TEST(AdamW, FollowsThePaperInDoublePrecision) {
   }
 }
 
+TEST(GradNorm, HoldsSevenDigitsOverMillionsOfElements) {
+  at::manual_seed(5);
+  const auto grads = at::randn({3000000}) * 1e-3;
+  const auto exact = grads.to(at::kDouble).square().sum().sqrt().item<double>();
+  EXPECT_NEAR(grad_norm(grads).item<double>() / exact, 1, 1e-7);
+}
+
 TEST(ClipGrads, ScalesOnlyAboveTheLimit) {
   auto grads = at::tensor({3.0F, 4.0F});
   const auto norm = grad_norm(grads);
