@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# gpu_proof.sh BUILD OUT: on a machine with a GPU, with programs that are built already: the gpu tests,
+# the case in float32, bfloat16, with accumulation and in `fast`, the leaf hash, a 1.2 B step.
+# Writes results.jsonl and the verdicts into OUT; the exit code is the number of steps that failed.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+build=$1 out=$2 failed=0 runs=$(mktemp -d)
+verify="$build/bin/twinrun verify baselines/smollm2-chat/case.yaml --set device=cuda"
+
+# expect NAME EXIT COMMAND...: runs it, keeps its output in OUT/log, counts another exit code as failed.
+expect() {
+  local name=$1 want=$2 started=$SECONDS
+  shift 2
+  printf '\n== %s: %s\n' "$name" "$*"
+  "$@"
+  local got=$?
+  ((got == want)) || { ((failed++)); echo "FAILED: exit $got, wanted $want"; }
+  printf '{"name":"%s","exit":%d,"wanted":%d,"seconds":%d}\n' "$name" "$got" "$want" \
+    $((SECONDS - started)) >> "$out/results.jsonl"
+}
+
+nvidia-smi --query-gpu=name,driver_version --format=csv,noheader
+expect gpu-tests 0 env TWINRUN_REQUIRE_GPU=1 "$build/tests/trainer_gpu_test"
+expect verify-float32 0 $verify --out "$runs/f32"
+expect verify-bfloat16 0 $verify --out "$runs/bf16" --set model.dtype=bfloat16
+expect verify-accumulation 0 $verify --out "$runs/acc" --set model.dtype=bfloat16 \
+  --set train.gradient_accumulation=3 --set train.steps=4
+expect verify-fast 3 $verify --out "$runs/fast" --set numerics=fast --set model.dtype=bfloat16
+expect leaf-hash 0 "$build/bin/leaf_hash"
+mkdir "$runs/large"
+expect train-1.2b 0 "$build/bin/twinrun" train bench/cases/llama-1.2b.yaml --run-dir "$runs/large" --quiet
+for name in f32 bf16; do
+  cp "$runs/$name/verdict.json" "$out/verdict-$name.json"
+  echo "step ms, SmolLM2 $name:" $(sed 's/.*"ms":\([0-9.]*\).*/\1/' "$runs/$name/a/timings.jsonl")
+done
+cp "$runs/f32/a/manifest.json" "$out/manifest-f32.json"
+echo "step ms, 1.2 B:" $(sed 's/.*"ms":\([0-9.]*\).*/\1/' "$runs/large/timings.jsonl")
+exit "$failed"
