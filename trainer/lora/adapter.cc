@@ -1,6 +1,7 @@
 #include "trainer/lora/adapter.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
@@ -142,7 +143,9 @@ void Adapter::load(const std::filesystem::path& folder) {
       throw ModelError((folder / "adapter_model.safetensors").string() + ": " + name + " is " +
                        stored.dtype + ", an adapter's weights are F32");
     }
-    tensor.copy_(at::from_blob(const_cast<std::byte*>(stored.data.data()), tensor.sizes(), at::kFloat));
+    const auto source = at::empty(tensor.sizes(), at::kFloat);
+    std::memcpy(source.mutable_data_ptr(), stored.data.data(), stored.data.size());
+    tensor.copy_(source);
   }
   refresh();
 }

@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include <ATen/ATen.h>
 
 #include "trainer/model/llama.h"
@@ -46,10 +48,10 @@ LlamaWeights load_llama(const std::filesystem::path& folder, const ModelConfig& 
   checkpoint.require(expected_tensors(config), config.tie_word_embeddings);
   return assemble(config, [&](const std::string& name) {
     const auto& stored = checkpoint.tensors().at(name);
-    const auto source = at::from_blob(const_cast<std::byte*>(stored.data.data()), stored.shape,
-                                      stored_type(name, stored.dtype));
-    return source.to(at::TensorOptions().dtype(dtype).device(device), /*non_blocking=*/false,
-                     /*copy=*/true);
+    // By bytes: a tensor in the file need not be aligned.
+    const auto source = at::empty(stored.shape, stored_type(name, stored.dtype));
+    std::memcpy(source.mutable_data_ptr(), stored.data.data(), stored.data.size());
+    return source.to(at::TensorOptions().dtype(dtype).device(device));
   });
 }
 
