@@ -14,60 +14,61 @@
 namespace twinrun::trainer {
 namespace {
 
-constexpr int kLanes = 16;  // Philox calls side by side: one AVX-512 register of counters
+constexpr int kLanes = 16;  // Philox calls side by side
 constexpr std::int64_t kLaneElements = 4 * kLanes;
 
-struct Words {
-  std::uint32_t w[4][kLanes];
-};
-
-/// 16 calls of philox4x32 with consecutive blocks, written over lanes so that the compiler
-/// vectorises it; dropout_test compares it with philox4x32.
-__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void philox_lanes(
-    std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key, Words& out) {
-  std::uint32_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes];
+/// The factors of 64 elements from `plan.counter` on: scale where the mask keeps, 0 elsewhere. That is
+/// philox4x32 over lanes, in words of 64 bits whose high half stays zero: so g++ turns each product
+/// into one vpmuludq. dropout_test compares it with philox4x32.
+__attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void mask_factors(
+    const DropoutPlan& plan, std::uint32_t block, float* factors) {
+  constexpr std::uint64_t kLow = 0xFFFFFFFF;
+  std::uint64_t c0[kLanes], c1[kLanes], c2[kLanes], c3[kLanes], k0 = plan.key[0], k1 = plan.key[1];
   for (int i = 0; i < kLanes; ++i) {
-    c0[i] = counter[0];
-    c1[i] = counter[1] + static_cast<std::uint32_t>(i);
-    c2[i] = counter[2];
-    c3[i] = counter[3];
+    c0[i] = plan.counter[0];
+    c1[i] = block + static_cast<std::uint32_t>(i);
+    c2[i] = plan.counter[2];
+    c3[i] = plan.counter[3];
   }
   for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < kLanes; ++i) {
-      const std::uint64_t p0 = std::uint64_t{0xD2511F53} * c0[i];
-      const std::uint64_t p1 = std::uint64_t{0xCD9E8D57} * c2[i];
-      c0[i] = static_cast<std::uint32_t>(p1 >> 32) ^ c1[i] ^ key[0];
-      c1[i] = static_cast<std::uint32_t>(p1);
-      c2[i] = static_cast<std::uint32_t>(p0 >> 32) ^ c3[i] ^ key[1];
-      c3[i] = static_cast<std::uint32_t>(p0);
+      const std::uint64_t p0 = 0xD2511F53 * (c0[i] & kLow);
+      const std::uint64_t p1 = 0xCD9E8D57 * (c2[i] & kLow);
+      c0[i] = (p1 >> 32) ^ c1[i] ^ k0;
+      c1[i] = p1 & kLow;
+      c2[i] = (p0 >> 32) ^ c3[i] ^ k1;
+      c3[i] = p0 & kLow;
     }
-    key[0] += 0x9E3779B9;
-    key[1] += 0xBB67AE85;
+    k0 = (k0 + 0x9E3779B9) & kLow;
+    k1 = (k1 + 0xBB67AE85) & kLow;
   }
+  std::uint32_t draws[kLaneElements];
   for (int i = 0; i < kLanes; ++i) {
-    out.w[0][i] = c0[i];
-    out.w[1][i] = c1[i];
-    out.w[2][i] = c2[i];
-    out.w[3][i] = c3[i];
+    draws[4 * i] = static_cast<std::uint32_t>(c0[i]);
+    draws[4 * i + 1] = static_cast<std::uint32_t>(c1[i]);
+    draws[4 * i + 2] = static_cast<std::uint32_t>(c2[i]);
+    draws[4 * i + 3] = static_cast<std::uint32_t>(c3[i]);
+  }
+  for (int i = 0; i < kLaneElements; ++i) {
+    factors[i] = draws[i] >= plan.threshold ? plan.scale : 0.0F;
   }
 }
 
-/// y[i] = keep(i) ? x[i] scale : 0, or added to y[i].
+/// y[i] = keep(i) ? x[i] scale : 0, or added to y[i]. A select, not a product with 0: that would make
+/// -0 and NaN out of what is dropped.
 template <typename T, bool kAdd>
 void apply_range(T* y, const T* x, std::int64_t begin, std::int64_t end, const DropoutPlan& plan) {
-  Words words;
+  float factors[kLaneElements];
   for (std::int64_t base = begin; base < end; base += kLaneElements) {
-    auto counter = plan.counter;
-    counter[1] = static_cast<std::uint32_t>(base / 4);
-    philox_lanes(counter, plan.key, words);
+    mask_factors(plan, static_cast<std::uint32_t>(base / 4), factors);
     const auto count = std::min(kLaneElements, end - base);
     for (std::int64_t i = 0; i < count; ++i) {
-      const bool keep = words.w[i & 3][i >> 2] >= plan.threshold;
-      const float value = keep ? static_cast<float>(x[base + i]) * plan.scale : 0.0F;
+      const float value = static_cast<float>(x[base + i]) * factors[i];
+      const float kept = factors[i] != 0.0F ? value : 0.0F;
       if constexpr (kAdd) {
-        y[base + i] = static_cast<T>(static_cast<float>(y[base + i]) + value);
+        y[base + i] = static_cast<T>(static_cast<float>(y[base + i]) + kept);
       } else {
-        y[base + i] = static_cast<T>(value);
+        y[base + i] = static_cast<T>(kept);
       }
     }
   }
