@@ -33,7 +33,7 @@ target_link_directories(twinrun_libtorch INTERFACE ${TWINRUN_LIBTORCH}/lib)
 # torch_cuda registers its kernels in static initialisers; --as-needed would drop it. libstdc++ comes
 # first: libtorch exports a std::filesystem::remove_all of its own that calls a null pointer.
 target_link_options(twinrun_libtorch INTERFACE
-  LINKER:--push-state,--no-as-needed -lstdc++ -ltorch -ltorch_cpu -ltorch_cuda -lc10 -lc10_cuda LINKER:--pop-state
+  LINKER:--push-state,--no-as-needed -lstdc++ -ltorch -ltorch_cpu -ltorch_cuda -lc10 -lc10_cuda -lgomp LINKER:--pop-state
   LINKER:-rpath,${TWINRUN_LIBTORCH}/lib
   # CMake takes the toolkit's folder for one that the loader searches anyway; of the wheels' that is not so.
   LINKER:-rpath,${CUDAToolkit_LIBRARY_DIR})
