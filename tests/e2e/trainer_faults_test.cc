@@ -9,8 +9,8 @@ using nlohmann::json;
 
 struct Expected {
   int exit_code;
-  int step = -1;      ///< of the first divergence; -1: none
-  std::string field;  ///< empty: not pinned
+  int step = -1;           ///< of the first divergence; -1: none
+  std::string field = "";  ///< empty: not pinned
 };
 
 struct Fault {
