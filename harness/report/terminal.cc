@@ -255,6 +255,12 @@ std::vector<std::string> look_again(const VerdictReport& report, const TerminalO
 std::string terminal_text(const VerdictReport& report, const TerminalOptions& options) {
   const std::vector<std::string> command = look_again(report, options);
   Rows rows(command.size() + (options.evidence.empty() ? 0 : 1));
+  const std::string word = to_string(report.verdict);
+  const std::string name = report.case_name.empty() ? "" : one_line(report.case_name) + ": ";
+  const std::string sentence = name + one_line(headline(report));
+  // A sentence that does not fit beside the verdict goes below it, whole if three lines hold it.
+  const bool fits = columns(sentence) + word.size() + 2 <= kTerminalColumns;
+  if (!fits) rows.add_wrapped("", sentence, 3);
   add_compared(rows, report);
   add_head(rows, report);
   if (const ComparisonReport* pair = deciding_pair(report)) {
@@ -270,11 +276,8 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
   for (std::size_t i = 0; i < command.size(); ++i) {
     rows.add_reserved(i == 0 ? "look again" : "", command[i]);
   }
-  const std::string word = to_string(report.verdict);
-  const std::string name = report.case_name.empty() ? "" : one_line(report.case_name) + ": ";
-  const std::string sentence =
-      ellipsize(name + one_line(headline(report)), kTerminalColumns - word.size() - 2);
-  return colored(report.verdict, word, options.color) + "  " + sentence + "\n" + rows.text();
+  return colored(report.verdict, word, options.color) + (fits ? "  " + sentence : "") + "\n" +
+         rows.text();
 }
 
 std::string terminal_text(const RunReport& run, const TerminalOptions& options) {
