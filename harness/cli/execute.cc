@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "harness/cli/resolve.h"
+#include "harness/config/trainer_command.h"
 #include "harness/exit_code.h"
 #include "harness/protocol/record_writer.h"
 #include "harness/report/progress.h"
@@ -14,11 +15,13 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-std::string write_config(const RunPlan& plan) {
+std::string write_config(const RunPlan& plan, const ResolvedCase& resolved) {
   protocol::RunConfig config = plan.config;
   config.launch["run"] = plan.name;
   config.launch["inject"] = plan.inject;
   config.launch["nuisance"] = plan.nuisance.to_json();
+  // Of this moment, so that the run states what it was started from even if that has changed.
+  config.launch["command_files"] = digest_command_files(resolved.command);
   fs::create_directories(plan.dir);
   const fs::path path = plan.dir / "config.json";
   protocol::write_file_atomically(path, config.to_text());
@@ -88,13 +91,30 @@ void judge_process(const LaunchResult& launch, RunView& view) {
   }
 }
 
+/// A trainer that was built again, or has changed itself, since the case was resolved: its runs are
+/// of different programs and say nothing about whether one of them repeats.
+void judge_binary(const ResolvedCase& resolved, RunView& view) {
+  const bool worse = view.verdict != Verdict::kReproduced && view.verdict != Verdict::kInvalid;
+  if (worse) return;
+  const json now = digest_command_files(resolved.command);
+  for (const auto& file : resolved.config.launch.at("command_files").items()) {
+    if (now.value(file.key(), json()) == file.value()) continue;
+    view.verdict = Verdict::kInvalid;
+    view.reason = "binary_changed";
+    view.problem = file.key() + (now.contains(file.key()) ? " has changed" : " is gone") +
+                   " since the first run was prepared: leave the files of trainer.command alone "
+                   "while runs go on";
+    return;
+  }
+}
+
 }  // namespace
 
 JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet,
                       const RunView* like) {
   LaunchOptions options;
   options.command = resolved.command;
-  const std::string config_file = write_config(plan);
+  const std::string config_file = write_config(plan, resolved);
   options.command.insert(options.command.end(),
                          {"train", config_file, "--run-dir", plan.dir.string()});
   options.run_dir = plan.dir;
@@ -111,6 +131,7 @@ JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool qu
   run.view = read_run(plan.dir, like);
   refuse_usage_error(*run.launch, run.view, plan);
   judge_process(*run.launch, run.view);
+  judge_binary(resolved, run.view);
   const bool intact = run.view.verdict == Verdict::kReproduced;
   progress.finish(intact ? "complete" : one_line(run.view.problem + " (" + run.outcome + ")"));
   return run;

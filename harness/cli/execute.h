@@ -23,7 +23,8 @@ struct RunPlan {
 
 /// Writes config.json, starts `COMMAND... train CONFIG --run-dir DIR` with the nuisance really
 /// applied, waits for it and reads what it left. A run whose process did not exit with 0 is never
-/// intact, whatever its record says.
+/// intact, whatever its record says, nor is one after which a file of the command is no longer what
+/// it was when the case was resolved (reason `binary_changed`).
 ///
 /// Throws UsageError with the trainer's message if it could not be started or ended as
 /// `usage_error`. A run that failed, timed out or was interrupted is told by the result.

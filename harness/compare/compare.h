@@ -90,7 +90,9 @@ struct Comparison {
 ///  INVALID         a run incomplete, steps missing, the same non-finite bits in both, same run id
 ///  INCONCLUSIVE    comparability keys differ, promise is `none`, no steps
 ///  EVIDENCE_INVALID  a chain or digest is broken
-/// A prefix of incomplete runs is compared too: a difference shown there wins over INVALID.
+/// A run that its judge found `binary_changed` is INVALID and not compared: it may be of another
+/// program. A prefix of incomplete runs is compared too: a difference shown there wins over
+/// INVALID.
 ///
 /// Reasons, besides those of read_run: bitwise, bits_differ, not_comparable, no_promise, no_steps,
 /// same_run, different_length, non_finite.

@@ -113,6 +113,11 @@ Comparison compare_runs(const RunView& a, const RunView& b) {
     return decide(result, Verdict::kInvalid, "same_run",
                   "both folders hold one run: their run ids are the same");
   }
+  for (const RunView* run : {&a, &b}) {
+    if (run->reason == "binary_changed") {
+      return decide(result, run->verdict, run->reason, run->dir.string() + ": " + run->problem);
+    }
+  }
   const RunView* invalid = invalid_one(a, b);
   const auto give_up = [&](Verdict verdict, const char* reason, const std::string& message) {
     if (invalid == nullptr) return decide(result, verdict, reason, message);

@@ -291,6 +291,7 @@ json read_launch(const Section& root, const ResolvedCase& resolved, const json& 
   launch["case"] = resolved.case_file.string();
   launch["run"] = "a";
   launch["command"] = resolved.command;
+  launch["command_files"] = digest_command_files(resolved.command);
   launch["paths"] = paths;
   launch["eval_every"] = 0;
   launch["checkpoint_every"] = 0;

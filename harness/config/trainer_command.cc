@@ -5,7 +5,11 @@
 #include <cstdlib>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <system_error>
+
+#include "harness/exit_code.h"
+#include "harness/protocol/sha256.h"
 
 namespace twinrun::harness {
 namespace {
@@ -70,6 +74,20 @@ std::vector<std::string> read_trainer_command(const YamlNode& node, const fs::pa
                                  : item.scalar);
   }
   return command;
+}
+
+nlohmann::json digest_command_files(const std::vector<std::string>& command) {
+  nlohmann::json files = nlohmann::json::object();
+  for (const std::string& word : command) {
+    if (!fs::path(word).is_absolute() || !is_file(word)) continue;
+    try {
+      files[word] = protocol::to_hex(protocol::sha256_file(word));
+    } catch (const std::runtime_error& failure) {
+      throw UsageError(std::string("trainer.command: ") + failure.what() +
+                       ": the judge has to read the files of the command, to hash them");
+    }
+  }
+  return files;
 }
 
 }  // namespace twinrun::harness

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -15,5 +16,11 @@ namespace twinrun::harness {
 /// Throws UsageError: not a list of strings, no such program, not executable.
 std::vector<std::string> read_trainer_command(const YamlNode& node,
                                               const std::filesystem::path& case_folder);
+
+/// `{"<word>":"<sha256>"}` of the words of `command` that are absolute paths of regular files: the
+/// program, a script, a file that an argument names. What these load in their turn is not seen.
+///
+/// Throws UsageError naming a file that is there but cannot be read.
+nlohmann::json digest_command_files(const std::vector<std::string>& command);
 
 }  // namespace twinrun::harness

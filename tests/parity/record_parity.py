@@ -16,6 +16,8 @@ import unittest
 
 import torch
 
+from schemas import validate_run, validator
+
 ARGUMENTS = None
 
 
@@ -229,46 +231,28 @@ class Record(unittest.TestCase):
 
 
 class Schemas(unittest.TestCase):
-    def validator(self, name):
-        import jsonschema
-
-        path = os.path.join(
-            ARGUMENTS.source, "harness", "protocol", "schemas", name + ".schema.json"
-        )
-        with open(path, encoding="utf-8") as file:
-            schema = json.load(file)
-        jsonschema.Draft202012Validator.check_schema(schema)
-        return jsonschema.Draft202012Validator(schema)
-
     def test_files_of_a_real_run_are_valid(self):
         with tempfile.TemporaryDirectory() as folder:
             run = make_run(folder, "a", 42)
-            for name in ("config", "manifest"):
-                with open(os.path.join(run, name + ".json"), encoding="utf-8") as file:
-                    self.validator(name).validate(json.load(file))
-            for name in ("steps", "tensors"):
-                validator = self.validator(name)
-                with open(os.path.join(run, name + ".jsonl"), encoding="utf-8") as file:
-                    lines = file.read().splitlines()
-                self.assertGreater(len(lines), 6)
-                for line in lines:
-                    validator.validate(json.loads(line))
+            for lines in validate_run(ARGUMENTS.source, run):
+                self.assertGreater(lines, 6)
 
     def test_what_is_wrong_is_not_valid(self):
         with tempfile.TemporaryDirectory() as folder:
             run = make_run(folder, "a", 42)
-            validator = self.validator("steps")
+            of_line = validator(ARGUMENTS.source, "steps")
             with open(os.path.join(run, "steps.jsonl"), encoding="utf-8") as file:
                 lines = [json.loads(line) for line in file]
             for line in lines:
                 for key in line:
                     self.assertFalse(
-                        validator.is_valid({k: v for k, v in line.items() if k != key}), key
+                        of_line.is_valid({k: v for k, v in line.items() if k != key}), key
                     )
-                    self.assertFalse(validator.is_valid({**line, key: {}}), key)
-                self.assertFalse(validator.is_valid({**line, "extra": 1}))
+                    self.assertFalse(of_line.is_valid({**line, key: {}}), key)
+                self.assertFalse(of_line.is_valid({**line, "extra": 1}))
             with open(os.path.join(run, "manifest.json"), encoding="utf-8") as file:
                 manifest = json.load(file)
+            of_manifest = validator(ARGUMENTS.source, "manifest")
             for change in (
                 {"status": "done"},
                 {"head": "abc"},
@@ -276,14 +260,12 @@ class Schemas(unittest.TestCase):
                 {"extra": 1},
                 {"schema": 2},
             ):
-                self.assertFalse(
-                    self.validator("manifest").is_valid({**manifest, **change}), change
-                )
+                self.assertFalse(of_manifest.is_valid({**manifest, **change}), change)
             with open(os.path.join(run, "config.json"), encoding="utf-8") as file:
                 config = json.load(file)
             for part in ("identity", "judgement", "launch"):
                 self.assertFalse(
-                    self.validator("config").is_valid(
+                    validator(ARGUMENTS.source, "config").is_valid(
                         {k: v for k, v in config.items() if k != part}
                     )
                 )
@@ -303,15 +285,15 @@ class Schemas(unittest.TestCase):
             "controls_seed": 1,
             "without_controls": False,
         }
-        validator = self.validator("verdict")
-        validator.validate(verdict)
+        of_verdict = validator(ARGUMENTS.source, "verdict")
+        of_verdict.validate(verdict)
         for change in (
             {"verdict": "NOT_RUN"},
             {"exit_code": 7},
             {"checks": []},
             {"comparisons_made": -1},
         ):
-            self.assertFalse(validator.is_valid({**verdict, **change}), change)
+            self.assertFalse(of_verdict.is_valid({**verdict, **change}), change)
 
 
 def main():

@@ -203,13 +203,14 @@ TEST(CompareRunsTest, WhatMayHaveCausedADifferenceIsNamed) {
                        run.manifest["started"] = "later";
                        run.config.launch["inject"] = {"loss-ulp@2"};
                        run.config.launch["nuisance"] = {{"tz", "UTC"}};
+                       run.config.launch["command_files"] = {{"train.py", "0a"}};
                      }).compare();
   std::vector<std::string> fields;
   for (const auto& suspect : found.suspects) fields.push_back(suspect.field);
-  EXPECT_EQ(fields, (std::vector<std::string>{"/environment/X", "/launch/nuisance/tz",
-                                              "/versions/driver"}));
-  EXPECT_EQ(found.suspects[2].a, "1");
-  EXPECT_EQ(found.suspects[2].b, "2");
+  EXPECT_EQ(fields, (std::vector<std::string>{"/environment/X", "/launch/command_files/train.py",
+                                              "/launch/nuisance/tz", "/versions/driver"}));
+  EXPECT_EQ(found.suspects[3].a, "1");
+  EXPECT_EQ(found.suspects[3].b, "2");
 }
 
 TEST(CompareRunsTest, TensorsThatDifferAreNamed) {

@@ -43,6 +43,7 @@ TEST_F(ResolveCase, LaunchHoldsWhatTheResultMustNotDependOn) {
       {"case", (folder_ / "case.yaml").string()},
       {"run", "a"},
       {"command", {"/opt/bin/twinrun-train"}},
+      {"command_files", json::object()},  // there is no such program
       {"paths",
        {{"model", (folder_ / "model").string()}, {"data", (folder_ / "data.jsonl").string()}}},
       {"device", "auto"},

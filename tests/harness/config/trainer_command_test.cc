@@ -1,5 +1,8 @@
+#include "harness/config/trainer_command.h"
+
 #include <gmock/gmock.h>
 
+#include "harness/protocol/sha256.h"
 #include "tests/harness/config/case_fixture.h"
 
 namespace twinrun::harness {
@@ -46,6 +49,36 @@ TEST_F(ForeignTrainer, ProgramAndFilesBecomeAbsoluteAndOtherArgumentsStay) {
   EXPECT_TRUE(fs::path(in_path[0]).is_absolute());
   EXPECT_EQ(fs::path(in_path[0]).filename(), "sh");
   EXPECT_EQ(in_path[1], "model") << "a folder is no file";
+}
+
+TEST_F(ForeignTrainer, FilesOfTheCommandAreHashedByTheirPaths) {
+  const auto hash = [](const std::string& text) {
+    return protocol::to_hex(protocol::sha256(std::string_view(text)));
+  };
+  write("plain.py", "print()");
+  const std::string data = (folder_ / "data.jsonl").string();
+  const ResolvedCase resolved =
+      resolve(shortest("{command: [./train.sh, plain.py, model, nosuch.py, '', " + data + "]}"));
+  EXPECT_EQ(resolved.config.launch.at("command_files"),
+            (json{{(folder_ / "train.sh").string(), hash("#!/bin/sh\n")},
+                  {(folder_ / "plain.py").string(), hash("print()")},
+                  {data, hash("{\"prompt\":\"a\",\"response\":\"b\"}\n")}}));
+}
+
+TEST_F(ForeignTrainer, TheDefaultTrainerIsHashedToo) {
+  write("case.yaml", valid());
+  const std::string program = (folder_ / "train.sh").string();
+  const ResolvedCase resolved =
+      resolve_case(folder_ / "case.yaml", {.overrides = {}, .default_trainer = program});
+  EXPECT_EQ(resolved.config.launch.at("command_files"),
+            (json{{program, protocol::to_hex(protocol::sha256_file(program))}}));
+}
+
+TEST_F(ForeignTrainer, WordsThatArePathsOnlyByTheCurrentFolderAreNotHashed) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  EXPECT_EQ(digest_command_files({"plain.py"}), json::object());
+  fs::current_path(before);
 }
 
 TEST_F(ForeignTrainer, ProgramThatCannotRunIsRefused) {

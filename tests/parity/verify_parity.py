@@ -1,0 +1,120 @@
+"""The real `twinrun verify` on the example trainer of plain PyTorch, and all it writes by schema.
+
+verify_parity.py --twinrun PROGRAM --source DIR
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from schemas import validate_run, validator
+
+ARGUMENTS = None
+STEPS = 8  # of the example
+
+
+def verify(case, out):
+    """Exit code and verdict.json of `twinrun verify`; python3 is the Python that runs this."""
+    environment = dict(os.environ)
+    environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
+    process = subprocess.run(
+        [ARGUMENTS.twinrun, "verify", case, "--out", out, "--quiet"],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    path = os.path.join(out, "verdict.json")
+    if not os.path.exists(path):
+        raise AssertionError(f"no verdict, exit {process.returncode}: {process.stderr}")
+    with open(path, encoding="utf-8") as file:
+        return process.returncode, json.load(file)
+
+
+def examples():
+    return os.path.join(ARGUMENTS.source, "ci", "examples")
+
+
+def copy_unseeded(folder):
+    """The example in `folder`, its dropout drawn from a generator that nobody seeded."""
+    copy = os.path.join(folder, "examples")
+    shutil.copytree(examples(), copy)
+    train = os.path.join(copy, "plain_pytorch", "train.py")
+    with open(train, encoding="utf-8") as file:
+        text = file.read()
+    seeded = "torch.rand(shape, generator=source)"
+    if text.count(seeded) != 1:
+        raise AssertionError(f"{train} draws its dropout in another way than: {seeded}")
+    with open(train, "w", encoding="utf-8") as file:
+        text = text.replace("import torch\n", "import torch\n\ntorch.seed()\n")
+        file.write(text.replace(seeded, "torch.rand(shape)"))
+    return os.path.join(copy, "plain_pytorch", "case.yaml")
+
+
+class Verify(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.out = os.path.join(self.folder, "out")
+
+    def expect_valid(self, verdict):
+        validator(ARGUMENTS.source, "verdict").validate(verdict)
+        for run in ("a", "b"):
+            steps, tensors = validate_run(ARGUMENTS.source, os.path.join(self.out, run))
+            self.assertEqual(steps, STEPS + 3)  # header, step 0, end
+            self.assertGreater(tensors, STEPS)
+            self.expect_command_files(run)
+
+    def expect_command_files(self, run):
+        with open(os.path.join(self.out, run, "config.json"), encoding="utf-8") as file:
+            launch = json.load(file)["launch"]
+        digests = {}
+        for path in launch["command"]:
+            with open(path, "rb") as file:
+                digests[path] = hashlib.sha256(file.read()).hexdigest()
+        self.assertEqual(len(digests), 2)  # python3 and train.py
+        self.assertEqual(launch["command_files"], digests)
+
+    def test_the_example_reproduces(self):
+        code, verdict = verify(os.path.join(examples(), "plain_pytorch", "case.yaml"), self.out)
+        self.assertEqual((code, verdict["verdict"]), (0, "REPRODUCED"), verdict["checks"])
+        self.assertEqual(verdict["exit_code"], 0)
+        self.assertEqual([run["steps"] for run in verdict["runs"]], [STEPS, STEPS])
+        self.assertEqual(verdict["comparisons"][0]["steps_compared"], STEPS)
+        self.assertEqual(
+            {control["name"]: control["passed"] for control in verdict["controls"]},
+            dict.fromkeys(("planted-ulp", "seed-plus-one", "adapter-moved", "base-unmoved"), True),
+        )
+        self.expect_valid(verdict)
+        control = os.path.join(self.out, "controls", "seed-plus-one")
+        self.assertEqual(validate_run(ARGUMENTS.source, control)[0], 2 + 3)
+
+    def test_the_example_without_a_seed_does_not(self):
+        code, verdict = verify(copy_unseeded(self.folder), self.out)
+        self.assertEqual((code, verdict["verdict"]), (1, "NOT_REPRODUCED"), verdict["checks"])
+        first = verdict["comparisons"][0]["first"]
+        # lora_b begins at 0: the masks reach the gradient of step 1, but not yet its loss.
+        self.assertEqual((first["step"], first["field"]), (1, "grad"))
+        self.assertEqual(first["tensors"], ["up.lora_b", "down.lora_b"])
+        self.expect_valid(verdict)
+
+
+def main():
+    global ARGUMENTS
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--twinrun", required=True)
+    parser.add_argument("--source", required=True)
+    ARGUMENTS = parser.parse_args()
+    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Verify)
+    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
