@@ -4,26 +4,46 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
-namespace twinrun::harness {
+namespace twinrun::test {
+
+inline std::string read_file(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw std::runtime_error("cannot read " + path.string());
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+inline void write_file(const std::filesystem::path& path, std::string_view text) {
+  // Some file systems flush a file that is truncated and written again; thousands would take long.
+  std::filesystem::remove(path);
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
+}
 
 /// A new folder that goes away with the object.
 class TempFolder {
  public:
   TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "twinrun-test-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    path_ = pattern;
+    std::string name = (std::filesystem::temp_directory_path() / "twinrun-test-XXXXXX").string();
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder: " + name);
+    path_ = name;
   }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
+  ~TempFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
+  /// Writes `text` to `name` within the folder and returns its path.
+  std::filesystem::path write(const std::string& name, std::string_view text) const {
+    write_file(path_ / name, text);
     return path_ / name;
   }
 
@@ -31,7 +51,7 @@ class TempFolder {
   std::filesystem::path path_;
 };
 
-/// The message of the exception of type `Error` that `call` throws; empty if it throws none.
+/// What the `Error` that `call` throws says; empty if it throws none.
 template <typename Error, typename Call>
 std::string message_of(Call call) {
   try {
@@ -42,4 +62,4 @@ std::string message_of(Call call) {
   return {};
 }
 
-}  // namespace twinrun::harness
+}  // namespace twinrun::test

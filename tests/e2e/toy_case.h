@@ -40,7 +40,7 @@ class ToyCase : public testing::Test {
   /// Writes `lines` to a file that exists, each with its line feed.
   void write_lines(const std::string& name, const std::vector<std::string>& lines) const;
 
-  harness::TempFolder folder_;
+  test::TempFolder folder_;
 };
 
 }  // namespace twinrun

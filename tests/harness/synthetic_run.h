@@ -8,7 +8,7 @@
 #include "harness/protocol/record_reader.h"
 #include "harness/protocol/run_config.h"
 #include "tests/harness/synthetic_record.h"
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::test {
 

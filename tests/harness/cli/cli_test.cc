@@ -12,7 +12,7 @@ namespace {
 using testing::HasSubstr;
 
 std::string usage_error(const std::vector<std::string>& args) {
-  return message_of<UsageError>([&] { run_command_line(args); });
+  return test::message_of<UsageError>([&] { run_command_line(args); });
 }
 
 std::string stdout_of(const std::vector<std::string>& args, int expected_code) {
@@ -70,7 +70,7 @@ TEST(CommandLine, OperandsAreCounted) {
 }
 
 TEST(CompareCommand, RefusesWhatIsNoRunFolder) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const std::string here = folder.path().string();
   EXPECT_THAT(usage_error({"compare", here + "/none", here}), HasSubstr("none' is no folder"));
   EXPECT_THAT(usage_error({"compare", here, here}), HasSubstr("is not a run folder"));

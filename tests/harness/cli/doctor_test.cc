@@ -14,6 +14,7 @@
 
 #include "harness/cli/doctor_checks.h"
 #include "harness/exit_code.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 namespace {
@@ -32,9 +33,6 @@ class Doctor : public ::testing::Test {
                              "NCCL_ALGO", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}) {
       unsetenv(name);
     }
-    std::string pattern = (fs::temp_directory_path() / "twinrun-doctor-test-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    folder_ = pattern;
     write("config.json", "{}");
     write("case.yaml",
           "schema: 1\nname: small\nmodel: {config: config.json, init: random, seed: 1}\n"
@@ -44,7 +42,6 @@ class Doctor : public ::testing::Test {
           "seed: 1\nnumerics: deterministic\nthreads: 1\n");
     trainer(R"(echo '{"checks":[{"name":"gpu","state":"ok","message":"none needed"}]}')");
   }
-  ~Doctor() override { fs::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
@@ -85,7 +82,8 @@ class Doctor : public ::testing::Test {
   }
   std::string case_file() const { return (folder_ / "case.yaml").string(); }
 
-  fs::path folder_;
+  const test::TempFolder temp_;
+  const fs::path folder_ = temp_.path();
 };
 
 TEST_F(Doctor, FindsAGoodCaseReady) {

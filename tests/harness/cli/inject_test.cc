@@ -13,7 +13,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 std::string usage_error(const std::string& text) {
-  return message_of<UsageError>([&] { parse_run_injections({text}, {"a", "b"}, 10); });
+  return test::message_of<UsageError>([&] { parse_run_injections({text}, {"a", "b"}, 10); });
 }
 
 TEST(RunInjections, HitTheirRunAndBothHitsEveryRunAndControl) {

@@ -13,25 +13,25 @@ namespace fs = std::filesystem;
 using testing::HasSubstr;
 
 std::string usage_error(const fs::path& folder) {
-  return message_of<UsageError>([&] { claim_folder(folder, "--out"); });
+  return test::message_of<UsageError>([&] { claim_folder(folder, "--out"); });
 }
 
 TEST(ClaimFolder, TakesANewOrAnEmptyOne) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   claim_folder(folder.path() / "x" / "y", "--out");
   EXPECT_TRUE(fs::is_directory(folder.path() / "x" / "y"));
   EXPECT_EQ(usage_error(folder.path() / "x" / "y"), "");
 }
 
 TEST(ClaimFolder, RefusesWhatHoldsAnythingAndTouchesNothing) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   folder.write("old", "text");
   EXPECT_THAT(usage_error(folder.path()), HasSubstr("is not empty; nothing was touched"));
   EXPECT_EQ(fs::file_size(folder.path() / "old"), 4u);
 }
 
 TEST(ClaimFolder, RefusesAFile) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   EXPECT_THAT(usage_error(folder.write("file", "")), HasSubstr("is not a folder"));
   EXPECT_THAT(usage_error(folder.path() / "file" / "below"), HasSubstr("--out: "));
 }
@@ -43,9 +43,9 @@ TEST(DefaultOutputFolder, NeverExistsAndStaysInsideItsParent) {
 }
 
 TEST(FindTrainer, RefusesWhatIsNotExecutable) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const fs::path file = folder.write("trainer", "");
-  EXPECT_THAT(message_of<UsageError>([&] { find_trainer(file.string()); }),
+  EXPECT_THAT(test::message_of<UsageError>([&] { find_trainer(file.string()); }),
               HasSubstr("is not an executable file"));
   fs::permissions(file, fs::perms::owner_all);
   EXPECT_EQ(find_trainer(file.string()), file);

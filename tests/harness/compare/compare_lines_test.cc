@@ -7,7 +7,7 @@
 
 #include "harness/compare/compare.h"
 #include "tests/harness/synthetic_record.h"
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 namespace {
@@ -19,7 +19,7 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 LineComparison compare_texts(const std::string& a, const std::string& b,
                              std::optional<PlantedUlp> planted = std::nullopt) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   test::write_file(folder.path() / "a", a);
   test::write_file(folder.path() / "b", b);
   return compare_lines(folder.path() / "a", folder.path() / "b", planted);

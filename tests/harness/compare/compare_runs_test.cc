@@ -43,7 +43,7 @@ class Pair {
     return result;
   }
 
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const std::filesystem::path dir_a = folder.path() / "a", dir_b = folder.path() / "b";
 };
 

@@ -21,7 +21,7 @@ RunView run_in(const std::filesystem::path& dir, std::int64_t steps, const Chang
 }
 
 TEST(PlantedUlpControlTest, IsFoundAtTheStepThatTheSeedDraws) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto run = run_in(folder.path() / "a", 500);
   std::set<std::int64_t> steps;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
@@ -39,12 +39,12 @@ TEST(PlantedUlpControlTest, IsFoundAtTheStepThatTheSeedDraws) {
 }
 
 TEST(PlantedUlpControlTest, TheFirstAndTheOnlyStepCanBeDrawn) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   EXPECT_TRUE(control_planted_ulp(run_in(folder.path() / "a", 1), 3).passed);
 }
 
 TEST(PlantedUlpControlTest, FailsWhereTheChangeIsNotFound) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   auto run = run_in(folder.path() / "a", 3);
   run.summary.last_step = 1000;  // draws a step that the file does not have
   const auto outcome = control_planted_ulp(run, 1);
@@ -53,14 +53,14 @@ TEST(PlantedUlpControlTest, FailsWhereTheChangeIsNotFound) {
 }
 
 TEST(PlantedUlpControlTest, AnEmptyRecordLeavesItUnrun) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto outcome = control_planted_ulp(run_in(folder.path() / "a", 0), 1);
   EXPECT_FALSE(outcome.ran);
   EXPECT_FALSE(outcome.passed);
 }
 
 TEST(PlantedUlpControlTest, ALossThatIsNotFiniteIsTellableToo) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto run = run_in(folder.path() / "a", 1, [](auto& made) {
     made.record.steps[0].loss = std::numeric_limits<float>::quiet_NaN();
   });
@@ -84,7 +84,7 @@ void plus_one(SyntheticRun& run) {
 }
 
 ControlOutcome seed_control(const Change& change) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto run = run_in(folder.path() / "a", 4);
   const auto control = run_in(folder.path() / "c", 4, [&change](auto& made) {
     plus_one(made);
@@ -134,7 +134,7 @@ TEST(SeedPlusOneControlTest, RefusesAnIdentityThatDiffersInMore) {
 }
 
 TEST(SeedPlusOneControlTest, SeedsWrapBelowTwoToThe53) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto seeds = [](SyntheticRun& run, std::uint64_t seed) {
     run.config.identity["seed"] = seed;
     run.config.identity["seeds"]["lora_init"] = run.manifest["seeds"]["lora_init"] = seed;
@@ -149,7 +149,7 @@ TEST(SeedPlusOneControlTest, SeedsWrapBelowTwoToThe53) {
 }
 
 TEST(SeedPlusOneControlTest, ABrokenControlFailsAndAMissingOneDoesNotRun) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto run = run_in(folder.path() / "a", 4);
   const auto missing = control_seed_plus_one(run, read_run(folder.path() / "none"));
   EXPECT_FALSE(missing.ran);
@@ -160,7 +160,7 @@ TEST(SeedPlusOneControlTest, ABrokenControlFailsAndAMissingOneDoesNotRun) {
 }
 
 TEST(AdapterMovedControlTest, EveryAdapterHasToMove) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto good = run_in(folder.path() / "a", 2);
   const auto still = run_in(folder.path() / "b", 2, [](auto& made) {
     made.record.steps.back().adapter = made.record.zero.adapter;
@@ -173,7 +173,7 @@ TEST(AdapterMovedControlTest, EveryAdapterHasToMove) {
 }
 
 TEST(BaseUnmovedControlTest, NoBaseMayMove) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto good = run_in(folder.path() / "a", 2);
   const auto moved =
       run_in(folder.path() / "b", 2, [](auto& made) { made.record.end.base[0] ^= 1; });

@@ -14,7 +14,7 @@ using test::SyntheticRun;
 /// The folder that `change` made of a good run, as read_run sees it.
 RunView view_of(const std::function<void(SyntheticRun&)>& before,
                 const std::function<void(const std::filesystem::path&)>& after = {}) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   SyntheticRun run(4);
   if (before) before(run);
   run.write(folder.path());
@@ -226,7 +226,7 @@ TEST(ReadRunTest, ManifestFieldsOfAnyTypeDoNotThrow) {
 }
 
 TEST(ReadRunTest, LikeAnotherRunItSaysTheSame) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto dir_a = folder.path() / "a", dir_b = folder.path() / "b";
   SyntheticRun(3000).write(dir_a);
   const auto a = read_run(dir_a);

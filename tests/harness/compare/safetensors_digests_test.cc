@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 namespace {
@@ -16,7 +16,7 @@ std::string file_text(const std::string& header, const std::string& data) {
 }
 
 std::vector<protocol::NamedDigest> digests_of(const std::string& text) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   test::write_file(folder.path() / "file.safetensors", text);
   return safetensors_digests(folder.path() / "file.safetensors");
 }

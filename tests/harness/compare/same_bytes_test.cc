@@ -2,13 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 namespace {
 
 TEST(CommonPrefixTest, EndsAtTheFirstByteThatDiffersOrAtTheShorterEnd) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto a = folder.path() / "a", b = folder.path() / "b";
   const std::string text(700000, 'x');
   test::write_file(a, text);
@@ -26,7 +26,7 @@ TEST(CommonPrefixTest, EndsAtTheFirstByteThatDiffersOrAtTheShorterEnd) {
 }
 
 TEST(LineBeginTest, IsTheLastLineStartUpToAByte) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto file = folder.path() / "lines";
   test::write_file(file, "ab\n\n" + std::string(600000, 'x') + "\nc");
   EXPECT_EQ(line_begin(file, 0), 0u);

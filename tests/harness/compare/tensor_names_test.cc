@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/protocol/record_writer.h"
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 namespace {
@@ -12,7 +12,7 @@ using protocol::NamedDigest;
 
 protocol::Digest digest(int n) { return protocol::sha256(std::to_string(n)); }
 
-std::filesystem::path run_with(const test::TemporaryFolder& folder, const std::string& name,
+std::filesystem::path run_with(const test::TempFolder& folder, const std::string& name,
                                const std::vector<protocol::TensorGroup>& groups) {
   const auto dir = folder.path() / name;
   std::filesystem::create_directory(dir);
@@ -23,7 +23,7 @@ std::filesystem::path run_with(const test::TemporaryFolder& folder, const std::s
 }
 
 TEST(DifferingTensorsTest, AreNamedInTheOrderOfTheFile) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto a =
       run_with(folder, "a", {{"grad", {{"z", digest(1)}, {"m", digest(2)}, {"b", digest(3)}}}});
   const auto b =
@@ -36,7 +36,7 @@ TEST(DifferingTensorsTest, AreNamedInTheOrderOfTheFile) {
 }
 
 TEST(DifferingTensorsTest, AFieldWithoutTensorsTakesTheFirstGroupThatDiffers) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto a = run_with(folder, "a",
                           {{"adapter", {{"x", digest(1)}}},
                            {"grad", {{"y", digest(1)}}},
@@ -50,7 +50,7 @@ TEST(DifferingTensorsTest, AFieldWithoutTensorsTakesTheFirstGroupThatDiffers) {
 }
 
 TEST(DifferingTensorsTest, ATensorThatOnlyOneHasDiffersAndTwentyAreNamed) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   std::vector<NamedDigest> many{{"same", digest(0)}};
   for (int i = 0; i < 30; ++i) many.emplace_back("t" + std::to_string(i), digest(i));
   const auto a = run_with(folder, "a", {{"grad", many}});
@@ -63,7 +63,7 @@ TEST(DifferingTensorsTest, ATensorThatOnlyOneHasDiffersAndTwentyAreNamed) {
 }
 
 TEST(DifferingTensorsTest, NoFileOrGarbageNamesNone) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto a = run_with(folder, "a", {{"grad", {{"x", digest(1)}}}});
   EXPECT_EQ(differing_tensors(a, folder.path(), 2, "grad").compared, 0);
   test::write_file(folder.path() / "tensors.jsonl",

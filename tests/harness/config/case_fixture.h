@@ -10,6 +10,7 @@
 
 #include "harness/config/case.h"
 #include "harness/exit_code.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 
@@ -17,16 +18,12 @@ namespace twinrun::harness {
 class CaseFixture : public ::testing::Test {
  protected:
   CaseFixture() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "twinrun-case-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    folder_ = pattern;
     std::filesystem::create_directory(folder_ / "model");
     write("model/config.json", "{}");
     write("model/model.safetensors", "weights");
     write("model/tokenizer.json", "tokens");
     write("data.jsonl", "{\"prompt\":\"a\",\"response\":\"b\"}\n");
   }
-  ~CaseFixture() override { std::filesystem::remove_all(folder_); }
 
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(folder_ / name, std::ios::binary) << text;
@@ -75,7 +72,8 @@ class CaseFixture : public ::testing::Test {
     return "no error";
   }
 
-  std::filesystem::path folder_;
+  const test::TempFolder temp_;
+  const std::filesystem::path folder_ = temp_.path();
 };
 
 }  // namespace twinrun::harness

@@ -13,19 +13,13 @@
 #include <thread>
 
 #include "harness/launch/launch.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::harness {
 
 /// A run folder, and shell scripts as trainers; the script finds its run folder in $RUN.
 class LaunchFixture : public ::testing::Test {
  protected:
-  LaunchFixture() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "twinrun-run-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    run_dir_ = pattern;
-  }
-  ~LaunchFixture() override { std::filesystem::remove_all(run_dir_); }
-
   LaunchOptions script(const std::string& text) const {
     LaunchOptions options;
     options.command = {"/bin/sh", "-c", text};
@@ -66,7 +60,8 @@ class LaunchFixture : public ::testing::Test {
     return !runs(pid);
   }
 
-  std::filesystem::path run_dir_;
+  const test::TempFolder temp_;
+  const std::filesystem::path run_dir_ = temp_.path();
 };
 
 }  // namespace twinrun::harness

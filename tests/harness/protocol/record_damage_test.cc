@@ -6,7 +6,7 @@
 
 #include "harness/protocol/record_reader.h"
 #include "tests/harness/synthetic_record.h"
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::protocol {
 namespace {
@@ -15,7 +15,7 @@ using State = RecordSummary::State;
 using test::SyntheticRecord;
 
 RecordSummary summary_of(const std::string& text, int threads = 2) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   test::write_file(folder.path() / "steps.jsonl", text);
   return summarize_record(folder.path() / "steps.jsonl", threads);
 }
@@ -173,7 +173,7 @@ TEST(SummarizeRecordLikeTest, SaysWhatReadingTheWholeSays) {
   like.steps[100].loss = std::numeric_limits<float>::infinity();
   const std::string text = like.text();
   const auto like_summary = summary_of(text);
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto path = folder.path() / "steps.jsonl";
   for (const std::size_t at :
        {std::size_t{0}, std::size_t{5}, std::size_t{50}, std::size_t{2000}, std::size_t{2999}}) {

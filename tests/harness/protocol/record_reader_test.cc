@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "tests/harness/synthetic_record.h"
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::protocol {
 namespace {
@@ -156,7 +156,7 @@ TEST(SplitChainTest, TakesTheChainOffTheEnd) {
 }
 
 TEST(LineReaderTest, GivesLinesOfAnyLength) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto path = folder.path() / "lines";
   const std::string longest(5000000, 'x');
   test::write_file(path, "a\n\n" + longest + "\nb");
@@ -173,7 +173,7 @@ TEST(LineReaderTest, GivesLinesOfAnyLength) {
 }
 
 TEST(LineReaderTest, StartsWhereItIsTold) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   test::write_file(folder.path() / "lines", "a\nbc\n");
   LineReader reader(folder.path() / "lines", 2);
   EXPECT_EQ(reader.next(), "bc");
@@ -181,7 +181,7 @@ TEST(LineReaderTest, StartsWhereItIsTold) {
 }
 
 TEST(LineReaderTest, RefusesABottomlessLineAndAMissingFile) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto path = folder.path() / "garbage";
   test::write_file(path, "");
   std::filesystem::resize_file(path, 80u << 20);

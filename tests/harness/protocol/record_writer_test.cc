@@ -6,13 +6,13 @@
 
 #include "harness/protocol/record_reader.h"
 #include "tests/harness/synthetic_record.h"
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::protocol {
 namespace {
 
 TEST(RecordWriterTest, WritesTheLinesOfTheFormat) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const test::SyntheticRecord record(3);
   RecordWriter writer(folder.path(), record.header);
   writer.step_zero(record.zero);
@@ -24,7 +24,7 @@ TEST(RecordWriterTest, WritesTheLinesOfTheFormat) {
 }
 
 TEST(RecordWriterTest, EveryLineIsThereOnceItIsSaid) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const test::SyntheticRecord record(1);
   RecordWriter writer(folder.path(), record.header);
   const auto lines = record.lines();
@@ -34,13 +34,13 @@ TEST(RecordWriterTest, EveryLineIsThereOnceItIsSaid) {
 }
 
 TEST(RecordWriterTest, RefusesARecordThatIsThereAlready) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   test::write_file(folder.path() / "steps.jsonl", "");
   EXPECT_THROW(RecordWriter(folder.path(), {}), std::runtime_error);
 }
 
 TEST(RecordWriterTest, AFullDiskIsAnErrorThatNamesTheFile) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const test::SyntheticRecord record(1);
   RecordWriter writer(folder.path(), record.header);
   struct rlimit before;
@@ -63,7 +63,7 @@ TEST(RecordWriterTest, AFullDiskIsAnErrorThatNamesTheFile) {
 }
 
 TEST(TensorsWriterTest, WritesALineAGroup) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const Digest digest = sha256(std::string_view("x"));
   TensorsWriter writer(folder.path());
   writer.write(2, {"grad", {{"b", digest}, {"a\"", digest}}});
@@ -75,7 +75,7 @@ TEST(TensorsWriterTest, WritesALineAGroup) {
 }
 
 TEST(WriteFileAtomicallyTest, ReplacesAndLeavesNothingBeside) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto path = folder.path() / "manifest.json";
   write_file_atomically(path, "one");
   write_file_atomically(path, "two");

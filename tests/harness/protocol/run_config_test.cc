@@ -3,13 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "harness/protocol/canonical_json.h"
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::protocol {
 namespace {
 
 std::string problem_of(const std::string& text) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   test::write_file(folder.path() / "config.json", text);
   try {
     read_run_config(folder.path() / "config.json");
@@ -22,7 +22,7 @@ std::string problem_of(const std::string& text) {
 
 TEST(RunConfigTest, ReadsWhatItWrites) {
   const RunConfig config{{{"schema", 1}, {"seed", 42}}, {{"schema", 1}}, {{"name", "x"}}};
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   test::write_file(folder.path() / "config.json", config.to_text());
   const RunConfig back = read_run_config(folder.path() / "config.json");
   EXPECT_EQ(back.to_text(), config.to_text());

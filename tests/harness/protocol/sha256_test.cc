@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "tests/harness/temporary_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::protocol {
 namespace {
@@ -50,7 +50,7 @@ TEST(Sha256Test, ThreadsDoNotDisturbEachOther) {
 }
 
 TEST(Sha256Test, FileDigestIsThatOfItsBytes) {
-  const test::TemporaryFolder folder;
+  const test::TempFolder folder;
   const auto path = folder.path() / "file";
   test::write_file(path, std::string(3000000, 'x'));
   EXPECT_EQ(sha256_file(path), sha256(std::string(3000000, 'x')));

@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "tests/trainer/temp_folder.h"
+#include "tests/temp_folder.h"
 #include "tests/trainer/tokenizer/bpe_reference.h"
 #include "trainer/data/chat_template.h"
 #include "trainer/data/dataset.h"
@@ -21,7 +21,7 @@ class Jsonl : public testing::Test {
     return load_jsonl(options, tokenizer);
   }
   std::string refusal(std::string_view text) {
-    return message_of<DataError>([&] { load(text); });
+    return test::message_of<DataError>([&] { load(text); });
   }
   // The text of the labelled tokens, those at position 0 included, with '|' where others lie
   // between.
@@ -40,7 +40,7 @@ class Jsonl : public testing::Test {
     return text;
   }
 
-  TempFolder folder;
+  test::TempFolder folder;
   BpeTokenizer tokenizer = BpeTokenizer::load(folder.write("tokenizer.json", kLikeSmolLm2));
   DataOptions options{.path = {},
                       .template_name = "chatml",
@@ -167,7 +167,7 @@ TEST_F(Jsonl, NamesAFileWithoutSamples) {
   EXPECT_THAT(refusal("version https://git-lfs.github.com/spec/v1\n"),
               HasSubstr("Git LFS pointer"));
   options.path = folder.path() / "none.jsonl";
-  EXPECT_THAT(message_of<DataError>([&] { load_jsonl(options, tokenizer); }),
+  EXPECT_THAT(test::message_of<DataError>([&] { load_jsonl(options, tokenizer); }),
               HasSubstr("No such file"));
 }
 

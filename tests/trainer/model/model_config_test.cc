@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "tests/trainer/temp_folder.h"
+#include "tests/temp_folder.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -28,12 +28,12 @@ json smollm2() {
 }
 
 ModelConfig read(const json& object) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   return read_model_config(folder.write("config.json", object.dump()));
 }
 
 std::string refusal(const json& object) {
-  return message_of<ModelError>([&] { read(object); });
+  return test::message_of<ModelError>([&] { read(object); });
 }
 
 std::string refusal_with(const std::string& field, const json& value) {
@@ -143,15 +143,15 @@ TEST(ModelConfig, RefusesWrongTypesAndRanges) {
 }
 
 TEST(ModelConfig, NamesTheFileThatIsNoObject) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   for (const char* text : {"", "[]", "{\"vocab_size\":1,\"vocab_size\":2}", "{"}) {
     const auto file = folder.write("config.json", text);
-    EXPECT_THAT(message_of<ModelError>([&] { read_model_config(file); }), HasSubstr(file.string()));
+    EXPECT_THAT(test::message_of<ModelError>([&] { read_model_config(file); }), HasSubstr(file.string()));
   }
   const auto missing = folder.path() / "none.json";
-  EXPECT_THAT(message_of<ModelError>([&] { read_model_config(missing); }),
+  EXPECT_THAT(test::message_of<ModelError>([&] { read_model_config(missing); }),
               HasSubstr("No such file"));
-  EXPECT_THAT(message_of<ModelError>([&] { read_model_config(folder.path()); }),
+  EXPECT_THAT(test::message_of<ModelError>([&] { read_model_config(folder.path()); }),
               HasSubstr("is a folder"));
 }
 

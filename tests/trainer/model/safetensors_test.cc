@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "tests/trainer/temp_folder.h"
+#include "tests/temp_folder.h"
 #include "trainer/model/safetensors_format.h"
 
 namespace twinrun::trainer {
@@ -34,9 +34,9 @@ json two_tensors() {
 const std::string kTwelve = "0123456789ab";
 
 std::string refusal_of_bytes(const std::string& bytes) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const auto file = folder.write("model.safetensors", bytes);
-  const std::string message = message_of<ModelError>([&] { Checkpoint::open(folder.path()); });
+  const std::string message = test::message_of<ModelError>([&] { Checkpoint::open(folder.path()); });
   EXPECT_TRUE(message.empty() || message.starts_with(file.string() + ": ")) << message;
   return message;
 }
@@ -52,7 +52,7 @@ std::string refusal_with_a(const json& changed) {
 }
 
 TEST(Safetensors, ReadsTensorsByName) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   json header = two_tensors();
   header["__metadata__"] = {{"format", "pt"}};
   folder.write("model.safetensors", file_bytes(header.dump() + "   ", kTwelve));
@@ -129,25 +129,25 @@ TEST(Safetensors, NamesALfsPointer) {
 }
 
 TEST(Safetensors, NamesAFolderWithoutWeights) {
-  const TempFolder folder;
-  EXPECT_THAT(message_of<ModelError>([&] { Checkpoint::open(folder.path()); }),
+  const test::TempFolder folder;
+  EXPECT_THAT(test::message_of<ModelError>([&] { Checkpoint::open(folder.path()); }),
               HasSubstr("neither model.safetensors nor"));
-  EXPECT_THAT(message_of<ModelError>([&] { Checkpoint::open(folder.path() / "none"); }),
+  EXPECT_THAT(test::message_of<ModelError>([&] { Checkpoint::open(folder.path() / "none"); }),
               HasSubstr("no such model folder"));
-  EXPECT_THAT(message_of<ModelError>([&] { Checkpoint::open_file(folder.path()); }),
+  EXPECT_THAT(test::message_of<ModelError>([&] { Checkpoint::open_file(folder.path()); }),
               HasSubstr("is no file"));
-  EXPECT_THAT(message_of<ModelError>([&] { Checkpoint::open_file(folder.path() / "none"); }),
+  EXPECT_THAT(test::message_of<ModelError>([&] { Checkpoint::open_file(folder.path() / "none"); }),
               HasSubstr("No such file"));
 }
 
 // A folder of two shards, `a` in the first and `b` in the second, with the index `map`.
 std::string refusal_of_index(const json& map) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   folder.write("one.safetensors", file_bytes(json{{"a", entry("U8", {1}, {0, 1})}}.dump(), "x"));
   folder.write("two.safetensors", file_bytes(json{{"b", entry("U8", {1}, {0, 1})}}.dump(), "y"));
   folder.write("twice.safetensors", file_bytes(json{{"a", entry("U8", {1}, {0, 1})}}.dump(), "z"));
   folder.write("model.safetensors.index.json", json{{"weight_map", map}}.dump());
-  return message_of<ModelError>(
+  return test::message_of<ModelError>(
       [&] { EXPECT_EQ(Checkpoint::open(folder.path()).tensors().size(), 2u); });
 }
 
@@ -179,15 +179,15 @@ TEST(ShardedCheckpoint, RefusesATensorInTwoShardsOrInNone) {
 }
 
 TEST(ShardedCheckpoint, RefusesATensorThatTheIndexLacks) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   folder.write("one.safetensors", file_bytes(two_tensors().dump(), kTwelve));
   folder.write("model.safetensors.index.json", R"({"weight_map":{"a":"one.safetensors"}})");
-  EXPECT_THAT(message_of<ModelError>([&] { Checkpoint::open(folder.path()); }),
+  EXPECT_THAT(test::message_of<ModelError>([&] { Checkpoint::open(folder.path()); }),
               HasSubstr("tensor 'b' is not in the weight_map"));
 }
 
 TEST(Require, NamesTheTensorThatIsMissingSurplusOrOfAnotherShape) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   json header = two_tensors();
   header["model.layers.0.self_attn.rotary_emb.inv_freq"] = entry("F32", {0}, {12, 12});
   header["lm_head.weight"] = entry("F32", {0}, {12, 12});
@@ -195,7 +195,7 @@ TEST(Require, NamesTheTensorThatIsMissingSurplusOrOfAnotherShape) {
   const Checkpoint checkpoint = Checkpoint::open(folder.path());
   using Shapes = std::map<std::string, std::vector<std::int64_t>>;
   const auto message = [&](const Shapes& expected, bool tied) {
-    return message_of<ModelError>([&] { checkpoint.require(expected, tied); });
+    return test::message_of<ModelError>([&] { checkpoint.require(expected, tied); });
   };
   EXPECT_EQ(message({{"a", {2}}, {"b", {1, 2}}}, true), "");
   EXPECT_THAT(message({{"a", {2}}, {"b", {1, 2}}}, false),
@@ -206,10 +206,10 @@ TEST(Require, NamesTheTensorThatIsMissingSurplusOrOfAnotherShape) {
 }
 
 TEST(Require, RefusesADtypeThatIsNotBuilt) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const auto file = folder.write("x.safetensors",
                                  file_bytes(json{{"a", entry("I32", {1}, {0, 4})}}.dump(), "abcd"));
-  EXPECT_THAT(message_of<ModelError>([&] {
+  EXPECT_THAT(test::message_of<ModelError>([&] {
                 Checkpoint::open_file(file).require({{"a", {1}}}, true);
               }),
               HasSubstr("'a' has dtype I32"));
@@ -249,7 +249,7 @@ TEST(Safetensors, SurvivesMutatedBytes) {
       bytes[random() % bytes.size()] = static_cast<char>(random());
     }
     if (random() % 8 == 0) bytes.resize(random() % bytes.size());
-    const std::string message = message_of<ModelError>([&] {
+    const std::string message = test::message_of<ModelError>([&] {
       const FileLayout layout = read_layout("x", bytes);
       std::uint64_t end = layout.buffer;
       for (const HeaderEntry& entry : layout.entries) {

@@ -5,7 +5,7 @@
 #include <span>
 
 #include "harness/protocol/sha256.h"
-#include "tests/trainer/temp_folder.h"
+#include "tests/temp_folder.h"
 #include "trainer/model/safetensors.h"
 
 namespace twinrun::trainer {
@@ -21,7 +21,7 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
 //              "c": torch.tensor([7]), "d": torch.tensor(1.5, dtype=torch.bfloat16),
 //              "e": torch.zeros(0, 4)}, FILE, metadata={"format": "pt"})
 TEST(WriteSafetensors, WritesTheBytesOfTheReferenceWriter) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const std::vector<float> a = {1, 2, 3, 4}, b = {0, 1, 2};
   const std::vector<std::int64_t> c = {7};
   const std::vector<std::uint16_t> d = {0x3FC0};
@@ -38,7 +38,7 @@ TEST(WriteSafetensors, WritesTheBytesOfTheReferenceWriter) {
 }
 
 TEST(WriteSafetensors, WritesWhatCheckpointReads) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const std::vector<float> values = {1.5f, -2.5f};
   const auto file = folder.path() / "x.safetensors";
   write_safetensors(file, {{"w", "F32", {1, 2}, bytes_of(values)}}, {});
@@ -52,7 +52,7 @@ TEST(WriteSafetensors, WritesWhatCheckpointReads) {
 }
 
 TEST(WriteSafetensors, RefusesDataThatDoNotFitTheirShape) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const std::vector<float> values = {1, 2};
   const auto file = folder.path() / "x.safetensors";
   EXPECT_THROW(write_safetensors(file, {{"w", "F32", {3}, bytes_of(values)}}, {}),
@@ -63,9 +63,9 @@ TEST(WriteSafetensors, RefusesDataThatDoNotFitTheirShape) {
 }
 
 TEST(WriteSafetensors, NamesAPathThatCannotBeWritten) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const auto file = folder.path() / "none" / "x.safetensors";
-  EXPECT_THAT(message_of<std::runtime_error>([&] { write_safetensors(file, {}, {}); }),
+  EXPECT_THAT(test::message_of<std::runtime_error>([&] { write_safetensors(file, {}, {}); }),
               testing::HasSubstr("none"));
 }
 

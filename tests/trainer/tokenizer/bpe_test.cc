@@ -5,7 +5,7 @@
 
 #include <random>
 
-#include "tests/trainer/temp_folder.h"
+#include "tests/temp_folder.h"
 #include "tests/trainer/tokenizer/bpe_reference.h"
 #include "trainer/tokenizer/byte_level.h"
 
@@ -13,7 +13,7 @@ namespace twinrun::trainer {
 namespace {
 
 BpeTokenizer load(std::string_view json) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   return BpeTokenizer::load(folder.write("tokenizer.json", json));
 }
 
@@ -74,7 +74,7 @@ TEST(BpeTokenizer, RefusesTextThatIsNotUtf8) {
                            "<|im_end|>\xe4\xbd"}) {
     EXPECT_THROW(tokenizer.encode(text), TokenizerError) << testing::PrintToString(text);
   }
-  EXPECT_THAT(message_of<TokenizerError>([&] { tokenizer.encode("ab\xff"); }),
+  EXPECT_THAT(test::message_of<TokenizerError>([&] { tokenizer.encode("ab\xff"); }),
               testing::HasSubstr("at byte 2"));
 }
 
@@ -95,7 +95,7 @@ TEST(BpeTokenizer, NeverFailsOnRandomBytesButByItsError) {
     for (char& byte : text) byte = static_cast<char>(random() % (round % 2 ? 128 : 256));
     std::string decoded;
     const std::string message =
-        message_of<TokenizerError>([&] { decoded = tokenizer.decode(tokenizer.encode(text)); });
+        test::message_of<TokenizerError>([&] { decoded = tokenizer.decode(tokenizer.encode(text)); });
     if (message.empty()) {
       EXPECT_EQ(decoded, text);
     }

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "tests/trainer/temp_folder.h"
+#include "tests/temp_folder.h"
 #include "tests/trainer/tokenizer/bpe_reference.h"
 #include "trainer/tokenizer/bpe.h"
 
@@ -18,9 +18,9 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 std::string refusal_of_text(std::string_view text) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   const auto file = folder.write("tokenizer.json", text);
-  const std::string message = message_of<TokenizerError>([&] { read_tokenizer_file(file); });
+  const std::string message = test::message_of<TokenizerError>([&] { read_tokenizer_file(file); });
   EXPECT_TRUE(message.empty() || message.starts_with(file.string() + ": ")) << message;
   return message;
 }
@@ -102,7 +102,7 @@ TEST(TokenizerFile, TakesMergesOfBothForms) {
   for (json& merge : file["model"]["merges"]) {
     merge = merge[0].get<std::string>() + " " + merge[1].get<std::string>();
   }
-  const TempFolder folder;
+  const test::TempFolder folder;
   const TokenizerFile older = read_tokenizer_file(folder.write("a.json", file.dump()));
   const TokenizerFile newer = read_tokenizer_file(folder.write("b.json", kLikeSmolLm2));
   EXPECT_EQ(older.merges, newer.merges);
@@ -118,7 +118,7 @@ TEST(TokenizerFile, NamesAFileThatCannotBeRead) {
 }
 
 TEST(TokenizerFile, SurvivesMutatedBytes) {
-  const TempFolder folder;
+  const test::TempFolder folder;
   std::mt19937 random(20240608);
   int refused = 0;
   for (int round = 0; round < 1000; ++round) {
@@ -129,7 +129,7 @@ TEST(TokenizerFile, SurvivesMutatedBytes) {
           random() % 2 ? kLikeSmolLm2[random() % text.size()] : static_cast<char>(random());
     }
     const auto file = folder.write("tokenizer.json", text);
-    const std::string message = message_of<TokenizerError>([&] {
+    const std::string message = test::message_of<TokenizerError>([&] {
       const BpeTokenizer tokenizer = BpeTokenizer::load(file);
       tokenizer.decode(tokenizer.encode("hello <|im_start|>the 12 caf\u00e9"));
     });
