@@ -1,18 +1,19 @@
-// leaf_hash [MIB]: what hashing the leaves of MIB (default 172 = 180 MB) of float32 tensors costs, shaped
-// like a rank-16 adapter: the kernel alone, with the copy of the leaf digests, and the host's part.
-// On the GPU if there is one, else on the CPU. One JSON object on stdout.
+// leaf_hash [MIB]: what hashing the leaves of MIB (default 172 = 180 MB) of float32 tensors costs,
+// shaped like a rank-16 adapter: the kernel alone, with the copy of the leaf digests, and the
+// host's part. On the GPU if there is one, else on the CPU. One JSON object on stdout.
 
-#include <algorithm>
-#include <chrono>
-#include <iostream>
+#include "trainer/ops/leaf_hash.h"
 
 #include <ATen/ATen.h>
 #include <ATen/cuda/CUDAEvent.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/cuda/CUDAFunctions.h>
 
+#include <algorithm>
+#include <chrono>
+#include <iostream>
+
 #include "trainer/numerics/machine.h"
-#include "trainer/ops/leaf_hash.h"
 
 namespace {
 

@@ -14,7 +14,8 @@ constexpr const char* kHelp =
     "twinrun-train: the LoRA trainer that twinrun starts\n"
     "\n"
     "  twinrun-train train CONFIG.json --run-dir DIR   one training run (docs/protocol.md)\n"
-    "  twinrun-train doctor [CONFIG.json] --json       what the libraries report about this machine\n"
+    "  twinrun-train doctor [CONFIG.json] --json       what the libraries report about this "
+    "machine\n"
     "  twinrun-train --help | --version\n"
     "\n"
     "Exit codes: 0 complete, 2 the caller can fix it, 3 the run failed.\n"
@@ -40,8 +41,8 @@ int train(const std::vector<std::string>& args) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  // A step frees and takes the same few megabytes thousands of times: keep them, since fresh pages cost
-  // a fault and a clearing each.
+  // A step frees and takes the same few megabytes thousands of times: keep them, since fresh pages
+  // cost a fault and a clearing each.
   ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
   const std::vector<std::string> args(argv + 1, argv + argc);
@@ -52,8 +53,7 @@ int main(int argc, char** argv) {
     if (args[0] == "train") return train(args);
     if (args[0] == "doctor") {
       const bool has_config = args.size() > 1 && args[1] != "--json";
-      const auto config =
-          has_config ? std::optional<std::filesystem::path>(args[1]) : std::nullopt;
+      const auto config = has_config ? std::optional<std::filesystem::path>(args[1]) : std::nullopt;
       return std::cout << twinrun::trainer::doctor(config).dump(2) << "\n", 0;
     }
     return usage("unknown command '" + args[0] + "'");

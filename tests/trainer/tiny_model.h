@@ -20,7 +20,9 @@ inline ModelConfig tiny_config() {
 }
 
 inline LoraConfig tiny_lora() {
-  return {.rank = 4, .alpha = 8, .dropout = 0,
+  return {.rank = 4,
+          .alpha = 8,
+          .dropout = 0,
           .target_modules = {kModuleNames.begin(), kModuleNames.end()}};
 }
 

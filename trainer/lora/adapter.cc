@@ -1,9 +1,9 @@
 #include "trainer/lora/adapter.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cstring>
-
-#include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
 #include "harness/protocol/record_writer.h"
@@ -18,13 +18,18 @@ constexpr std::int64_t kAlignElements = 16;
 std::pair<std::int64_t, std::int64_t> in_out(const ModelConfig& m, LinearModule module) {
   const auto q = m.num_attention_heads * m.head_dim, kv = m.num_key_value_heads * m.head_dim;
   switch (module) {
-    case LinearModule::kQProj: return {m.hidden_size, q};
+    case LinearModule::kQProj:
+      return {m.hidden_size, q};
     case LinearModule::kKProj:
-    case LinearModule::kVProj: return {m.hidden_size, kv};
-    case LinearModule::kOProj: return {q, m.hidden_size};
+    case LinearModule::kVProj:
+      return {m.hidden_size, kv};
+    case LinearModule::kOProj:
+      return {q, m.hidden_size};
     case LinearModule::kGateProj:
-    case LinearModule::kUpProj: return {m.hidden_size, m.intermediate_size};
-    case LinearModule::kDownProj: return {m.intermediate_size, m.hidden_size};
+    case LinearModule::kUpProj:
+      return {m.hidden_size, m.intermediate_size};
+    case LinearModule::kDownProj:
+      return {m.intermediate_size, m.hidden_size};
   }
   TORCH_INTERNAL_ASSERT(false);
 }
@@ -33,7 +38,8 @@ std::pair<std::int64_t, std::int64_t> in_out(const ModelConfig& m, LinearModule 
 
 std::string module_path(LinearModule module) {
   const auto index = static_cast<std::size_t>(module);
-  return std::string(module < LinearModule::kGateProj ? "self_attn." : "mlp.") + kModuleNames[index];
+  return std::string(module < LinearModule::kGateProj ? "self_attn." : "mlp.") +
+         kModuleNames[index];
 }
 
 Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device device,
@@ -57,8 +63,8 @@ Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device de
                          module_path(module) + " of " + std::to_string(in) + " x " +
                          std::to_string(out) + "; it must be from 1 to the smaller of the two");
       }
-      const auto name = "base_model.model.model.layers." + std::to_string(layer) + "." +
-                        module_path(module);
+      const auto name =
+          "base_model.model.model.layers." + std::to_string(layer) + "." + module_path(module);
       index_[static_cast<std::size_t>(layer * 7 + m)] = static_cast<int>(targets_.size());
       targets_.emplace_back();
       add(name + ".lora_A.weight", lora.rank, in);
@@ -105,8 +111,8 @@ void Adapter::init(std::uint64_t seed, at::ScalarType base_dtype) {
     const auto& b = slots_[2 * t + 1];
     // nn.Linear's constructors draw for A and B; PEFT's reset draws A again and zeroes B.
     for (std::int64_t i = 0; i < a.rows * a.cols + b.rows * b.cols; ++i) generator.next();
-    kaiming_uniform_torch(generator,
-                          {data + a.offset, static_cast<std::size_t>(a.rows * a.cols)}, a.cols);
+    kaiming_uniform_torch(generator, {data + a.offset, static_cast<std::size_t>(a.rows * a.cols)},
+                          a.cols);
   }
   params_.copy_(base_dtype == at::kFloat ? host : host.to(base_dtype).to(at::kFloat));
   refresh();
@@ -155,7 +161,9 @@ void Adapter::save(const std::filesystem::path& folder, const std::string& base_
   const auto host = params_.cpu();
   std::vector<TensorToWrite> tensors;
   for (const auto& [name, tensor] : views(host, "")) {
-    tensors.push_back({name, "F32", tensor.sizes().vec(),
+    tensors.push_back({name,
+                       "F32",
+                       tensor.sizes().vec(),
                        {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
   }
   write_safetensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});

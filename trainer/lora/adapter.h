@@ -1,12 +1,12 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <array>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "trainer/data/philox.h"
 #include "trainer/model/model_config.h"
@@ -34,7 +34,8 @@ struct LoraConfig {
 /// and stays zero.
 class Adapter {
  public:
-  /// Throws ModelError unless 1 <= rank <= the smallest side of every target, and at least one target.
+  /// Throws ModelError unless 1 <= rank <= the smallest side of every target, and at least one
+  /// target.
   Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device device,
           at::ScalarType compute_dtype);
 

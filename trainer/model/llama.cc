@@ -7,7 +7,7 @@ namespace twinrun::trainer {
 /// What a block's forward leaves for its backward.
 struct Llama::BlockSaved {
   std::int64_t rows = 0;
-  at::Tensor x_ND, x2_ND;        ///< residual stream before attention and before the MLP
+  at::Tensor x_ND, x2_ND;  ///< residual stream before attention and before the MLP
   at::Tensor rstd_N1, rstd2_N1;
   at::Tensor q_BHTE, k_BKTE, v_BKTE;
   AttentionOutput attention;
@@ -44,10 +44,10 @@ at::Tensor Llama::linear(std::int64_t layer, LinearModule module, const at::Tens
 at::Tensor Llama::linear_backward(std::int64_t layer, LinearModule module, const at::Tensor& dy_NO,
                                   const BlockSaved& saved, at::Tensor dx_NI, bool need_dx) {
   const auto m = static_cast<std::size_t>(module);
-  return ops_.lora_linear_backward(
-      dy_NO, weights_.layers[static_cast<std::size_t>(layer)].linears[m],
-      adapter_->weights(layer, module), saved.lora[m], adapter_->grads(layer, module),
-      std::move(dx_NI), need_dx);
+  return ops_.lora_linear_backward(dy_NO,
+                                   weights_.layers[static_cast<std::size_t>(layer)].linears[m],
+                                   adapter_->weights(layer, module), saved.lora[m],
+                                   adapter_->grads(layer, module), std::move(dx_NI), need_dx);
 }
 
 at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, BlockSaved* saved) {
@@ -60,9 +60,11 @@ at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, Blo
 
   const auto norm1 = ops_.rms_norm(x, w.input_norm, config_.rms_norm_eps);
   const auto q = ops_.rope(
-      heads(linear(layer, LinearModule::kQProj, norm1.y_ND, saved), config_.num_attention_heads), cos, sin);
+      heads(linear(layer, LinearModule::kQProj, norm1.y_ND, saved), config_.num_attention_heads),
+      cos, sin);
   const auto k = ops_.rope(
-      heads(linear(layer, LinearModule::kKProj, norm1.y_ND, saved), config_.num_key_value_heads), cos, sin);
+      heads(linear(layer, LinearModule::kKProj, norm1.y_ND, saved), config_.num_key_value_heads),
+      cos, sin);
   const auto v =
       heads(linear(layer, LinearModule::kVProj, norm1.y_ND, saved), config_.num_key_value_heads);
   const auto attention = ops_.attention(q, k, v);

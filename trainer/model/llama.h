@@ -1,10 +1,10 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "trainer/lora/adapter.h"
 #include "trainer/model/model_config.h"
@@ -48,7 +48,8 @@ class Llama {
 
   /// Adds the adapter's gradients of `grad_scale` x the sum of the labelled tokens' negative
   /// log-likelihoods; returns that sum (float32 scalar, unscaled, on the device).
-  at::Tensor forward_backward(const DeviceBatch& batch, double grad_scale, const DropoutKey& dropout);
+  at::Tensor forward_backward(const DeviceBatch& batch, double grad_scale,
+                              const DropoutKey& dropout);
 
   /// Logits of every position, float32 [B, T, V], without dropout.
   at::Tensor logits(const at::Tensor& ids_BT);
@@ -59,7 +60,8 @@ class Llama {
   struct BlockSaved;
   at::Tensor block(std::int64_t layer, at::Tensor x_ND, std::int64_t rows, BlockSaved* saved);
   at::Tensor block_backward(std::int64_t layer, at::Tensor dy_ND, const BlockSaved& saved);
-  at::Tensor linear(std::int64_t layer, LinearModule module, const at::Tensor& x_NI, BlockSaved* saved);
+  at::Tensor linear(std::int64_t layer, LinearModule module, const at::Tensor& x_NI,
+                    BlockSaved* saved);
   at::Tensor linear_backward(std::int64_t layer, LinearModule module, const at::Tensor& dy_NO,
                              const BlockSaved& saved, at::Tensor dx_NI, bool need_dx);
   void prepare_rope(std::int64_t length);

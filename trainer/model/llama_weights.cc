@@ -1,6 +1,6 @@
-#include <cstring>
-
 #include <ATen/ATen.h>
+
+#include <cstring>
 
 #include "trainer/model/llama.h"
 #include "trainer/model/random_model.h"

@@ -1,15 +1,14 @@
 #include "trainer/numerics/machine.h"
 
-#include <dlfcn.h>
-
-#include <fstream>
-
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <cuda_runtime_api.h>
+#include <dlfcn.h>
 #include <torch/headeronly/version.h>
+
+#include <fstream>
 
 #include "harness/protocol/sha256.h"
 #include "twinrun_version.h"
@@ -65,14 +64,18 @@ json driver_version() {
   const auto get =
       reinterpret_cast<int (*)(char*, unsigned)>(::dlsym(nvml, "nvmlSystemGetDriverVersion"));
   char text[96] = {};
-  const bool known = init != nullptr && get != nullptr && init() == 0 && get(text, sizeof text) == 0;
+  const bool known =
+      init != nullptr && get != nullptr && init() == 0 && get(text, sizeof text) == 0;
   ::dlclose(nvml);
   return known ? json(text) : json(nullptr);
 }
 
 json device_json(c10::Device device) {
   if (!device.is_cuda()) {
-    return {{"type", "cpu"}, {"name", nullptr}, {"sm_count", nullptr}, {"memory_bytes", nullptr},
+    return {{"type", "cpu"},
+            {"name", nullptr},
+            {"sm_count", nullptr},
+            {"memory_bytes", nullptr},
             {"uuid_sha256", nullptr}};
   }
   const auto* properties = at::cuda::getDeviceProperties(device.index());

@@ -1,23 +1,32 @@
 #include "trainer/numerics/numerics.h"
 
-#include <cstdlib>
-
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <c10/cuda/CUDAFunctions.h>
 
+#include <cstdlib>
+
 namespace twinrun::trainer {
 namespace {
 
 /// Variables that libraries read and that change results.
-constexpr const char* kNumericVariables[] = {
-    "ATEN_CPU_CAPABILITY",  "CUBLAS_WORKSPACE_CONFIG", "CUBLASLT_WORKSPACE_SIZE",
-    "CUDA_LAUNCH_BLOCKING", "MKL_CBWR",                "MKL_ENABLE_INSTRUCTIONS",
-    "MKL_NUM_THREADS",      "NCCL_ALGO",               "NVIDIA_TF32_OVERRIDE",
-    "OMP_NUM_THREADS",      "ONEDNN_MAX_CPU_ISA",      "DNNL_MAX_CPU_ISA",
-    "PYTORCH_CUDA_ALLOC_CONF", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "TORCH_BLAS_PREFER_CUBLASLT"};
+constexpr const char* kNumericVariables[] = {"ATEN_CPU_CAPABILITY",
+                                             "CUBLAS_WORKSPACE_CONFIG",
+                                             "CUBLASLT_WORKSPACE_SIZE",
+                                             "CUDA_LAUNCH_BLOCKING",
+                                             "MKL_CBWR",
+                                             "MKL_ENABLE_INSTRUCTIONS",
+                                             "MKL_NUM_THREADS",
+                                             "NCCL_ALGO",
+                                             "NVIDIA_TF32_OVERRIDE",
+                                             "OMP_NUM_THREADS",
+                                             "ONEDNN_MAX_CPU_ISA",
+                                             "DNNL_MAX_CPU_ISA",
+                                             "PYTORCH_CUDA_ALLOC_CONF",
+                                             "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE",
+                                             "TORCH_BLAS_PREFER_CUBLASLT"};
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -30,8 +39,8 @@ void demand(const char* name, const std::string& wanted) {
   if (value.empty()) {
     ::setenv(name, wanted.c_str(), 1);
   } else if (value != wanted) {
-    throw NumericsError(std::string(name) + "=" + value + " in the environment, but this case needs " +
-                        wanted + "; unset it");
+    throw NumericsError(std::string(name) + "=" + value +
+                        " in the environment, but this case needs " + wanted + "; unset it");
   }
 }
 
@@ -55,7 +64,8 @@ void prepare_environment(const NumericsOptions& options) {
                         " in the environment forces TF32 on or off behind the library; unset it");
   }
   if (variable("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE") == "1") {
-    throw NumericsError("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 in the environment turns TF32 on; unset it");
+    throw NumericsError(
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1 in the environment turns TF32 on; unset it");
   }
 }
 
@@ -63,7 +73,8 @@ c10::Device resolve_device(const std::string& device) {
   const auto gpus = c10::cuda::device_count();
   if (device == "cpu" || (device == "auto" && gpus == 0)) return c10::Device(c10::kCPU);
   if (gpus == 0) {
-    throw NumericsError("device: " + device + ", but no CUDA device is usable here "
+    throw NumericsError("device: " + device +
+                        ", but no CUDA device is usable here "
                         "(nvidia-smi shows what the driver sees); use device: cpu or auto");
   }
   const auto index = device == "auto" || device == "cuda" ? 0 : std::stoi(device.substr(5));
@@ -87,8 +98,8 @@ void apply_numerics(const NumericsOptions& options, c10::Device device) {
   if (options.mode == "fast") return;  // vendor defaults, whatever they are; they are read back
   // warn_only true would leave flash and memory-efficient attention backward nondeterministic.
   context.setDeterministicAlgorithms(true, /*warn_only=*/false);
-  // Filling every fresh tensor with NaN finds reads of unwritten memory, at a cost of up to 15 % of a
-  // step; it changes no result of a program that has none.
+  // Filling every fresh tensor with NaN finds reads of unwritten memory, at a cost of up to 15 % of
+  // a step; it changes no result of a program that has none.
   context.setDeterministicFillUninitializedMemory(false);
   context.setBenchmarkCuDNN(false);
   context.setDeterministicCuDNN(true);
@@ -117,9 +128,9 @@ nlohmann::json read_switches() {
           {"cudnn_benchmark", context.benchmarkCuDNN()},
           {"cudnn_deterministic", context.deterministicCuDNN()},
           {"float32_matmul_precision",
-           context.float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST  ? "highest"
-           : context.float32MatmulPrecision() == at::Float32MatmulPrecision::HIGH ? "high"
-                                                                                  : "medium"},
+           context.float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST ? "highest"
+           : context.float32MatmulPrecision() == at::Float32MatmulPrecision::HIGH  ? "high"
+                                                                                   : "medium"},
           {"bf16_reduction", reduction(context.allowBF16ReductionCuBLAS())},
           {"fp16_reduction", reduction(context.allowFP16ReductionCuBLAS())},
           {"blas_backend", at::BlasBackendToString(context.blasPreferredBackend())},

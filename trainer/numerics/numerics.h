@@ -1,13 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <stdexcept>
-#include <string>
-
-#include <nlohmann/json.hpp>
-
 #include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
 
 namespace twinrun::trainer {
 

@@ -1,12 +1,12 @@
 #include "trainer/ops/dropout.h"
 
-#include <array>
-#include <cmath>
-
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include <array>
+#include <cmath>
 
 #include "trainer/data/philox.h"
 #include "trainer/ops/dropout_cuda.h"
@@ -17,9 +17,9 @@ namespace {
 constexpr int kLanes = 16;  // Philox calls side by side
 constexpr std::int64_t kLaneElements = 4 * kLanes;
 
-/// The factors of 64 elements from `plan.counter` on: scale where the mask keeps, 0 elsewhere. That is
-/// philox4x32 over lanes, in words of 64 bits whose high half stays zero: so g++ turns each product
-/// into one vpmuludq. dropout_test compares it with philox4x32.
+/// The factors of 64 elements from `plan.counter` on: scale where the mask keeps, 0 elsewhere. That
+/// is philox4x32 over lanes, in words of 64 bits whose high half stays zero: so g++ turns each
+/// product into one vpmuludq. dropout_test compares it with philox4x32.
 __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) void mask_factors(
     const DropoutPlan& plan, std::uint32_t block, float* factors) {
   constexpr std::uint64_t kLow = 0xFFFFFFFF;
@@ -54,8 +54,8 @@ __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"))) vo
   }
 }
 
-/// y[i] = keep(i) ? x[i] scale : 0, or added to y[i]. A select, not a product with 0: that would make
-/// -0 and NaN out of what is dropped.
+/// y[i] = keep(i) ? x[i] scale : 0, or added to y[i]. A select, not a product with 0: that would
+/// make -0 and NaN out of what is dropped.
 template <typename T, bool kAdd>
 void apply_range(T* y, const T* x, std::int64_t begin, std::int64_t end, const DropoutPlan& plan) {
   float factors[kLaneElements];
@@ -80,8 +80,8 @@ void apply_typed(at::Tensor& y, const at::Tensor& x, const DropoutPlan& plan) {
   auto* out = y.mutable_data_ptr<T>();
   const auto blocks = (x.numel() + kLaneElements - 1) / kLaneElements;
   at::parallel_for(0, blocks, 64, [&](std::int64_t begin, std::int64_t end) {
-    apply_range<T, kAdd>(out, in, begin * kLaneElements,
-                         std::min(end * kLaneElements, x.numel()), plan);
+    apply_range<T, kAdd>(out, in, begin * kLaneElements, std::min(end * kLaneElements, x.numel()),
+                         plan);
   });
 }
 

@@ -16,7 +16,8 @@ struct DropoutPlan {
 };
 
 /// y = dropout(x), or y += dropout(x), for `numel` elements in device memory, queued on `stream`.
-/// Returns what the launch returned. (The .cu files see no torch header: nvcc takes a minute for one.)
+/// Returns what the launch returned. (The .cu files see no torch header: nvcc takes a minute for
+/// one.)
 cudaError_t dropout_cuda_float32(float* y, const float* x, std::int64_t numel,
                                  const DropoutPlan& plan, bool add, cudaStream_t stream);
 /// The same over bfloat16, rounded to nearest even; the pointers are to 16-bit elements.

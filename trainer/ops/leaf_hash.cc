@@ -1,10 +1,10 @@
 #include "trainer/ops/leaf_hash.h"
 
-#include <cstring>
-
 #include <ATen/ATen.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAStream.h>
+
+#include <cstring>
 
 #include "trainer/ops/leaf_hash_cuda.h"
 
@@ -15,11 +15,16 @@ constexpr auto kLeaf = static_cast<std::int64_t>(protocol::kLeafBytes);
 
 std::string dtype_name(at::ScalarType type) {
   switch (type) {
-    case at::kFloat: return "float32";
-    case at::kBFloat16: return "bfloat16";
-    case at::kHalf: return "float16";
-    case at::kLong: return "int64";
-    default: TORCH_CHECK(false, "no digest for dtype ", type);
+    case at::kFloat:
+      return "float32";
+    case at::kBFloat16:
+      return "bfloat16";
+    case at::kHalf:
+      return "float16";
+    case at::kLong:
+      return "int64";
+    default:
+      TORCH_CHECK(false, "no digest for dtype ", type);
   }
 }
 

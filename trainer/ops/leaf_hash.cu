@@ -31,17 +31,31 @@ __device__ void compress(std::uint32_t (&h)[8], std::uint32_t (&w)[16]) {
       w[t & 15] += (rotr(w15, 7) ^ rotr(w15, 18) ^ (w15 >> 3)) + w[(t - 7) & 15] +
                    (rotr(w2, 17) ^ rotr(w2, 19) ^ (w2 >> 10));
     }
-    const auto t1 = k + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) +
-                    kRound[t] + w[t & 15];
-    const auto t2 =
-        (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    k = g; g = f; f = e; e = d + t1; d = c; c = b; b = a; a = t1 + t2;
+    const auto t1 =
+        k + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) + kRound[t] + w[t & 15];
+    const auto t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    k = g;
+    g = f;
+    f = e;
+    e = d + t1;
+    d = c;
+    c = b;
+    b = a;
+    a = t1 + t2;
   }
-  h[0] += a; h[1] += b; h[2] += c; h[3] += d; h[4] += e; h[5] += f; h[6] += g; h[7] += k;
+  h[0] += a;
+  h[1] += b;
+  h[2] += c;
+  h[3] += d;
+  h[4] += e;
+  h[5] += f;
+  h[6] += g;
+  h[7] += k;
 }
 
 /// Big-endian word of up to four bytes at `at`; beyond `length` comes the padding bit, then zeros.
-__device__ std::uint32_t padded_word(const std::uint8_t* data, std::int64_t at, std::int64_t length) {
+__device__ std::uint32_t padded_word(const std::uint8_t* data, std::int64_t at,
+                                     std::int64_t length) {
   std::uint32_t word = 0;
   for (int i = 0; i < 4; ++i) {
     const auto position = at + i;
@@ -51,7 +65,8 @@ __device__ std::uint32_t padded_word(const std::uint8_t* data, std::int64_t at, 
   return word;
 }
 
-__global__ void hash_leaves_kernel(const std::int64_t* table, std::uint8_t* out, std::int64_t leaves) {
+__global__ void hash_leaves_kernel(const std::int64_t* table, std::uint8_t* out,
+                                   std::int64_t leaves) {
   const std::int64_t leaf = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
   if (leaf >= leaves) return;
   const auto* data = reinterpret_cast<const std::uint8_t*>(table[2 * leaf]);

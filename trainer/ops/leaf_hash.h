@@ -1,10 +1,10 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "harness/protocol/tensor_digest.h"
 
@@ -20,14 +20,14 @@ struct NamedTensor {
 /// on the device where they live.
 ///
 /// On CUDA enqueue() launches one kernel, a thread a leaf, and an asynchronous copy into pinned
-/// memory; digests() may be called once the stream has passed that point. Tensors must stay where they
-/// are: the table of leaves is made once.
+/// memory; digests() may be called once the stream has passed that point. Tensors must stay where
+/// they are: the table of leaves is made once.
 class LeafHasher {
  public:
   explicit LeafHasher(std::vector<NamedTensor> tensors, int threads);
 
-  /// Leaf digests of the tensors as they are at this point of the stream: uint8 [leaves, 32] in host
-  /// memory, to be read once the stream has passed.
+  /// Leaf digests of the tensors as they are at this point of the stream: uint8 [leaves, 32] in
+  /// host memory, to be read once the stream has passed.
   at::Tensor enqueue() const;
 
   /// Digests by tensor, from what enqueue() returned.

@@ -6,8 +6,8 @@
 
 namespace twinrun::trainer {
 
-/// SHA-256 of `leaves` pieces of device memory, one thread a piece, queued on `stream`. Returns what
-/// the launch returned.
+/// SHA-256 of `leaves` pieces of device memory, one thread a piece, queued on `stream`. Returns
+/// what the launch returned.
 ///
 ///   table  int64 [leaves, 2] in device memory: address and length (up to 4,096)
 ///   out    [leaves, 32] in device memory

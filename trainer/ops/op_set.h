@@ -1,10 +1,10 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <memory>
 #include <utility>
-
-#include <ATen/core/Tensor.h>
 
 #include "trainer/data/philox.h"
 
@@ -83,7 +83,8 @@ class OpSet {
                                  const LoraWeights* lora, const DropoutKey& dropout,
                                  LoraSaved* saved) = 0;
   /// Adds to `grads`; returns `dx` + this linear's input gradient (`dx` undefined: none so far), or
-  /// an undefined tensor if `need_dx` is false. Order of the sum: dx, then dy W, then the LoRA part.
+  /// an undefined tensor if `need_dx` is false. Order of the sum: dx, then dy W, then the LoRA
+  /// part.
   virtual at::Tensor lora_linear_backward(const at::Tensor& dy_NO, const at::Tensor& weight_OI,
                                           const LoraWeights* lora, const LoraSaved& saved,
                                           const LoraGrads* grads, at::Tensor dx_NI,
@@ -111,8 +112,8 @@ class OpSet {
                                                             const at::Tensor& gate_NI,
                                                             const at::Tensor& up_NI) = 0;
 
-  /// Logits x weight^T, their cross entropy against `labels_L` and its gradient, in chunks of rows so
-  /// that [L, V] never exists whole.
+  /// Logits x weight^T, their cross entropy against `labels_L` and its gradient, in chunks of rows
+  /// so that [L, V] never exists whole.
   virtual LossOutput linear_cross_entropy(const at::Tensor& x_LD, const at::Tensor& weight_VD,
                                           const at::Tensor& labels_L, double grad_scale) = 0;
 };

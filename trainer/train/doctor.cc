@@ -19,8 +19,9 @@ json doctor(const std::optional<std::filesystem::path>& config) {
     add("gpu", "warning", "no CUDA device is usable; runs go to the CPU");
   } else {
     const auto device = describe_machine(c10::Device(c10::kCUDA, 0)).at("device");
-    add("gpu", "ok", std::to_string(gpus) + " CUDA device(s), the first is " +
-                         device.at("name").get<std::string>());
+    add("gpu", "ok",
+        std::to_string(gpus) + " CUDA device(s), the first is " +
+            device.at("name").get<std::string>());
   }
   const auto machine = describe_machine(c10::Device(c10::kCPU));
   add("cpu", "ok", machine.at("cpu").dump());
@@ -31,7 +32,8 @@ json doctor(const std::optional<std::filesystem::path>& config) {
       prepare_environment(typed.numerics);
       const auto device = resolve_device(typed.numerics.device);
       apply_numerics(typed.numerics, device);
-      add("numerics", "ok", typed.numerics.mode + " on " + device.str() + ": " + read_switches().dump());
+      add("numerics", "ok",
+          typed.numerics.mode + " on " + device.str() + ": " + read_switches().dump());
     } catch (const std::exception& error) {
       add("case", "problem", error.what());
     }

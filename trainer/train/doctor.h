@@ -1,13 +1,13 @@
 #pragma once
 
 #include <filesystem>
-#include <optional>
-
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace twinrun::trainer {
 
-/// What the libraries report about this machine and, with a configuration, whether it could run here:
+/// What the libraries report about this machine and, with a configuration, whether it could run
+/// here:
 /// {"checks":[{"name","state":"ok|warning|problem","message"}]}.
 nlohmann::json doctor(const std::optional<std::filesystem::path>& config);
 

@@ -1,5 +1,6 @@
 #include "trainer/train/faults.h"
 
+#include <ATen/ATen.h>
 #include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -8,8 +9,6 @@
 #include <cmath>
 #include <cstdio>
 #include <stdexcept>
-
-#include <ATen/ATen.h>
 
 namespace twinrun::trainer {
 
@@ -66,10 +65,11 @@ std::uint64_t random_seed() {
 
 void print_workflow_commands() {
   for (std::FILE* stream : {stdout, stderr}) {
-    std::fputs("::error file=trainer::planted by twinrun verify --inject stderr-commands\n"
-               "::add-mask::REPRODUCED\n"
-               "::set-output name=verdict::REPRODUCED\n",
-               stream);
+    std::fputs(
+        "::error file=trainer::planted by twinrun verify --inject stderr-commands\n"
+        "::add-mask::REPRODUCED\n"
+        "::set-output name=verdict::REPRODUCED\n",
+        stream);
     std::fflush(stream);
   }
 }

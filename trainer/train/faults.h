@@ -1,26 +1,26 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
-
 #include "harness/protocol/run_config.h"
 
 namespace twinrun::trainer {
 
-/// Faults planted on purpose (`launch.inject`), for testing the judge: docs/faults.md says what each
-/// KIND does. Empty in every run that is meant.
+/// Faults planted on purpose (`launch.inject`), for testing the judge: docs/faults.md says what
+/// each KIND does. Empty in every run that is meant.
 class Faults {
  public:
   Faults() = default;
   /// Throws std::runtime_error for what parse_injection refuses.
   explicit Faults(const std::vector<std::string>& injections);
 
-  /// Throws std::invalid_argument (the caller can fix it) for a fault that this run cannot plant: a step
-  /// beyond `steps`, `seed` elsewhere than at 0, `data-order` with one row.
+  /// Throws std::invalid_argument (the caller can fix it) for a fault that this run cannot plant: a
+  /// step beyond `steps`, `seed` elsewhere than at 0, `data-order` with one row.
   void require_plantable(std::int64_t steps, std::int64_t batch_size) const;
 
   /// Whether `kind` is planted at exactly `step`.

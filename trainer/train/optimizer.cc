@@ -1,12 +1,13 @@
 #include "trainer/train/optimizer.h"
 
-#include <cmath>
-
 #include <ATen/ATen.h>
+
+#include <cmath>
 
 namespace twinrun::trainer {
 
-AdamW::AdamW(const AdamWOptions& options, Adapter& adapter) : options_(options),
+AdamW::AdamW(const AdamWOptions& options, Adapter& adapter)
+    : options_(options),
       adapter_(adapter),
       beta1_powers_(options.beta1),
       beta2_powers_(options.beta2) {}
@@ -25,7 +26,8 @@ void AdamW::step() {
 
 at::Tensor grad_norm(const at::Tensor& grads_flat) {
   // In double: one float32 sum over millions of squares was seen to lose 4 digits on a CPU.
-  return at::linalg_vector_norm(grads_flat, 2, at::OptionalIntArrayRef(), /*keepdim=*/false, at::kDouble)
+  return at::linalg_vector_norm(grads_flat, 2, at::OptionalIntArrayRef(), /*keepdim=*/false,
+                                at::kDouble)
       .to(at::kFloat);
 }
 

@@ -32,7 +32,8 @@ class AdamW {
 /// L2 norm of all gradients, summed in double, rounded to float32, on the device.
 at::Tensor grad_norm(const at::Tensor& grads_flat);
 
-/// torch.nn.utils.clip_grad_norm_: grads x min(1, max_norm / (norm + 1e-6)), without a host round trip.
+/// torch.nn.utils.clip_grad_norm_: grads x min(1, max_norm / (norm + 1e-6)), without a host round
+/// trip.
 void clip_grads(at::Tensor& grads_flat, const at::Tensor& norm, double max_norm);
 
 }  // namespace twinrun::trainer

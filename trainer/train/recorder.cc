@@ -1,12 +1,12 @@
 #include "trainer/train/recorder.h"
 
+#include <ATen/ATen.h>
+#include <ATen/cuda/CUDAEvent.h>
+
 #include <bit>
 #include <cmath>
 #include <fstream>
 #include <limits>
-
-#include <ATen/ATen.h>
-#include <ATen/cuda/CUDAEvent.h>
 
 namespace twinrun::trainer {
 
@@ -19,7 +19,8 @@ namespace {
 /// `tensor` on its way to the host: pinned and asynchronous from a GPU.
 at::Tensor to_host(const at::Tensor& tensor) {
   if (!tensor.is_cuda()) return tensor;
-  auto host = at::empty(tensor.sizes(), at::TensorOptions(tensor.scalar_type()).pinned_memory(true));
+  auto host =
+      at::empty(tensor.sizes(), at::TensorOptions(tensor.scalar_type()).pinned_memory(true));
   host.copy_(tensor, /*non_blocking=*/true);
   return host;
 }
@@ -43,8 +44,8 @@ Recorder::Recorder(const std::filesystem::path& run_dir, const protocol::RecordH
 
 Recorder::~Recorder() = default;
 
-protocol::Digest Recorder::write_group(std::int64_t step, const char* group, const LeafHasher& hasher,
-                                       const at::Tensor& leaves) {
+protocol::Digest Recorder::write_group(std::int64_t step, const char* group,
+                                       const LeafHasher& hasher, const at::Tensor& leaves) {
   auto digests = hasher.digests(leaves);
   if (tensors_ && step % tensors_every_ == 0) tensors_->write(step, {group, digests});
   return protocol::group_digest(std::move(digests));
@@ -61,8 +62,9 @@ void Recorder::step_zero(const protocol::Digest& rng) {
 
 void Recorder::step(protocol::StepRecord record, const at::Tensor& grad_leaves,
                     const at::Tensor& loss, const at::Tensor& grad_norm) {
-  PendingStep next{std::move(record), to_host(at::stack({loss, grad_norm})), grad_leaves,
-                   adapter_.enqueue(), optimizer_.enqueue(), std::chrono::steady_clock::now()};
+  PendingStep next{std::move(record),    to_host(at::stack({loss, grad_norm})),
+                   grad_leaves,          adapter_.enqueue(),
+                   optimizer_.enqueue(), std::chrono::steady_clock::now()};
   auto event = std::make_unique<Event>();
   const bool on_gpu = loss.is_cuda();
   if (on_gpu) event->event.record();
@@ -93,8 +95,8 @@ void Recorder::write_pending() {
   const auto now = std::chrono::steady_clock::now();
   const std::chrono::duration<double, std::milli> elapsed = now - last_;
   last_ = now;
-  std::ofstream(timings_, std::ios::app) << "{\"step\":" << record.step << ",\"ms\":" << elapsed.count()
-                                         << "}\n";
+  std::ofstream(timings_, std::ios::app)
+      << "{\"step\":" << record.step << ",\"ms\":" << elapsed.count() << "}\n";
   pending_.reset();
   event_.reset();
 }

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include <ATen/core/Tensor.h>
 
 #include "harness/protocol/record_writer.h"
 #include "trainer/ops/leaf_hash.h"
@@ -17,14 +17,14 @@ namespace twinrun::trainer {
 
 /// What of a step is still on its way from the device when the next one is queued.
 struct PendingStep {
-  protocol::StepRecord record;        ///< all that the host knows already
-  at::Tensor scalars;                 ///< float32 [2]: loss, gradient norm; host, arriving
+  protocol::StepRecord record;          ///< all that the host knows already
+  at::Tensor scalars;                   ///< float32 [2]: loss, gradient norm; host, arriving
   at::Tensor grad, adapter, optimizer;  ///< leaf digests; host, arriving
   std::chrono::steady_clock::time_point queued;
 };
 
-/// Writes a run's steps.jsonl, tensors.jsonl and timings.jsonl. On a GPU a step's line is written when
-/// the next step has been queued, so that recording never waits for the device.
+/// Writes a run's steps.jsonl, tensors.jsonl and timings.jsonl. On a GPU a step's line is written
+/// when the next step has been queued, so that recording never waits for the device.
 class Recorder {
  public:
   Recorder(const std::filesystem::path& run_dir, const protocol::RecordHeader& header,

@@ -1,11 +1,11 @@
 #include "trainer/train/run.h"
 
+#include <c10/util/Exception.h>
+
 #include <ctime>
 #include <iostream>
 #include <new>
 #include <stdexcept>
-
-#include <c10/util/Exception.h>
 
 #include "trainer/train/session.h"
 
@@ -30,17 +30,18 @@ class Manifest {
  public:
   Manifest(std::filesystem::path run_dir, const protocol::RunConfig& config)
       : run_dir_(std::move(run_dir)) {
-    json_ = {{"schema", protocol::kRecordSchema},
-             {"run_id", protocol::random_run_id()},
-             {"identity", protocol::to_hex(config.identity_digest())},
-             {"status", "running"},
-             {"message", nullptr},
-             {"started", now_utc()},
-             {"ended", nullptr},
-             {"steps_written", 0},
-             {"head", nullptr},
-             {"digests", {{"model", json::object()}, {"tokenizer", json::object()}, {"data", nullptr}}},
-             {"files", json::object()}};
+    json_ = {
+        {"schema", protocol::kRecordSchema},
+        {"run_id", protocol::random_run_id()},
+        {"identity", protocol::to_hex(config.identity_digest())},
+        {"status", "running"},
+        {"message", nullptr},
+        {"started", now_utc()},
+        {"ended", nullptr},
+        {"steps_written", 0},
+        {"head", nullptr},
+        {"digests", {{"model", json::object()}, {"tokenizer", json::object()}, {"data", nullptr}}},
+        {"files", json::object()}};
     write();
   }
 

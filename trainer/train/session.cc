@@ -16,10 +16,9 @@ nlohmann::json check_digests(const std::filesystem::path& folder, const nlohmann
   for (const auto& [name, digest] : expected.items()) {
     found[name] = protocol::to_hex(protocol::sha256_file(folder / name));
     if (found[name] != digest) {
-      throw ConfigError((folder / name).string() +
-                        " changed since the case was resolved: its SHA-256 is " +
-                        found[name].get<std::string>() + ", the identity says " +
-                        digest.get<std::string>());
+      throw ConfigError(
+          (folder / name).string() + " changed since the case was resolved: its SHA-256 is " +
+          found[name].get<std::string>() + ", the identity says " + digest.get<std::string>());
     }
   }
   return found;
@@ -66,9 +65,9 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
           : load_llama(config_.model_path, model_config_, dtype_, device_),
       *ops_, adapter_.get());
   optimizer_ = std::make_unique<AdamW>(config_.optimizer, *adapter_);
-  sampler_ = std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()),
-                                       config_.batch_size, config_.gradient_accumulation,
-                                       config_.seed_shuffle + shift);
+  sampler_ =
+      std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()), config_.batch_size,
+                                config_.gradient_accumulation, config_.seed_shuffle + shift);
   manifest.update(describe_machine(device_));
   manifest["switches"] = read_switches();
   manifest["environment"] = numeric_environment();
@@ -98,8 +97,10 @@ void Session::load_data(nlohmann::json& manifest) {
   } else {
     manifest["digests"]["tokenizer"] = check_digests(config_.model_path, config_.tokenizer_digests);
     const auto& path = config_.data_path;
-    manifest["digests"]["data"] = check_digests(
-        path.parent_path(), {{path.filename().string(), config_.data_digest}}).begin().value();
+    manifest["digests"]["data"] =
+        check_digests(path.parent_path(), {{path.filename().string(), config_.data_digest}})
+            .begin()
+            .value();
     const auto tokenizer = BpeTokenizer::load(config_.model_path / "tokenizer.json");
     if (tokenizer.vocab_size() > model_config_.vocab_size) {
       throw TokenizerError((config_.model_path / "tokenizer.json").string() + ": largest id " +
@@ -115,12 +116,11 @@ void Session::load_data(nlohmann::json& manifest) {
 }
 
 protocol::Digest Session::rng_digest() const {
-  return protocol::sha256("dropout seed " + std::to_string(dropout_seed_) + " draws " +
-                          std::to_string(dropout_draws_) + "\nshuffle seed " +
-                          std::to_string(sampler_->seed()) + " epoch " +
-                          std::to_string(sampler_->epoch()) + " position " +
-                          std::to_string(sampler_->position()) + " draws " +
-                          std::to_string(sampler_->draws()) + "\n");
+  return protocol::sha256(
+      "dropout seed " + std::to_string(dropout_seed_) + " draws " + std::to_string(dropout_draws_) +
+      "\nshuffle seed " + std::to_string(sampler_->seed()) + " epoch " +
+      std::to_string(sampler_->epoch()) + " position " + std::to_string(sampler_->position()) +
+      " draws " + std::to_string(sampler_->draws()) + "\n");
 }
 
 protocol::Digest Session::train(const std::filesystem::path& run_dir) {
@@ -204,7 +204,8 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
   }
   record.batch = protocol::group_digest(std::move(digests));
   if (record.loss_tokens == 0) {
-    throw DataError("step " + std::to_string(step) + ": its batch holds no labelled token, so there is "
+    throw DataError("step " + std::to_string(step) +
+                    ": its batch holds no labelled token, so there is "
                     "no loss to compute; check data.loss_on and the samples");
   }
 
@@ -216,7 +217,8 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
                    .step = static_cast<std::uint32_t>(step),
                    .micro_batch = static_cast<std::uint32_t>(m),
                    .p = config_.lora.dropout};
-    if (key.p > 0) dropout_draws_ += batches[m].rows * batches[m].length * adapter_->input_features();
+    if (key.p > 0)
+      dropout_draws_ += batches[m].rows * batches[m].length * adapter_->input_features();
     const auto part = model_->forward_backward(to_device(batches[m]), 1.0 / count, key);
     sum = sum.defined() ? sum.add_(part) : part;
   }

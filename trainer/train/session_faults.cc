@@ -1,8 +1,8 @@
+#include <ATen/ATen.h>
+
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-
-#include <ATen/ATen.h>
 
 #include "trainer/train/session.h"
 
@@ -14,8 +14,13 @@ void Session::write_constant_record() {
   recorder_->step_zero(nothing);
   const auto one = at::ones({}, adapter_->params().options());
   for (std::int64_t step = 1; step <= config_.last_step; ++step) {
-    recorder_->step({.step = step, .lr = config_.lr, .tokens = 1, .loss_tokens = 1,
-                     .samples = {std::int64_t{0}}, .batch = nothing, .rng = nothing},
+    recorder_->step({.step = step,
+                     .lr = config_.lr,
+                     .tokens = 1,
+                     .loss_tokens = 1,
+                     .samples = {std::int64_t{0}},
+                     .batch = nothing,
+                     .rng = nothing},
                     recorder_->hash_grads(), one, one);
   }
 }

@@ -11,7 +11,8 @@ using nlohmann::json;
 template <typename T>
 T need(const json& object, const char* pointer) {
   const json::json_pointer path(pointer);
-  if (!object.contains(path)) throw ConfigError(std::string("config.json: ") + pointer + " is missing");
+  if (!object.contains(path))
+    throw ConfigError(std::string("config.json: ") + pointer + " is missing");
   try {
     return object.at(path).get<T>();
   } catch (const json::exception&) {
@@ -52,7 +53,8 @@ void read_model_and_data(const protocol::RunConfig& config, TrainConfig& out) {
   out.model_path = need<std::string>(config.launch, "/paths/model");
   if (identity.at("model").contains("init")) {
     out.random_model_seed = need<std::uint64_t>(identity, "/model/seed");
-    out.model_digests = {{out.model_path.filename().string(), need<std::string>(identity, "/model/config")}};
+    out.model_digests = {
+        {out.model_path.filename().string(), need<std::string>(identity, "/model/config")}};
   } else {
     out.model_digests = need<json>(identity, "/model/files");
   }
@@ -102,7 +104,8 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   out.seed_shuffle = need<std::uint64_t>(config.identity, "/seeds/shuffle");
   out.numerics.mode = need<std::string>(config.identity, "/numerics");
   if (out.numerics.mode != "fast" && out.numerics.mode != "deterministic") {
-    throw ConfigError("numerics: " + out.numerics.mode + " is not built; fast and deterministic are");
+    throw ConfigError("numerics: " + out.numerics.mode +
+                      " is not built; fast and deterministic are");
   }
   out.numerics.dtype = need<std::string>(config.identity, "/model/dtype");
   out.numerics.device = need<std::string>(config.launch, "/device");
@@ -110,7 +113,8 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   out.numerics.threads = static_cast<int>(positive(config.launch, "/threads"));
   out.tensors_every = need<std::int64_t>(config.launch, "/record/tensors_every");
   const auto stop_after = config.launch.value("stop_after", json());
-  out.last_step = stop_after.is_null() ? out.steps : std::min(stop_after.get<std::int64_t>(), out.steps);
+  out.last_step =
+      stop_after.is_null() ? out.steps : std::min(stop_after.get<std::int64_t>(), out.steps);
   out.gpu_memory_offset_mb = config.launch.value("/nuisance/gpu_memory_offset_mb"_json_pointer, 0);
   out.inject = config.launch.value("inject", std::vector<std::string>{});
   return out;

@@ -11,7 +11,8 @@ namespace twinrun::trainer {
 namespace {
 
 TEST(Adapter, NamesAreThoseOfPeftInDrawingOrder) {
-  const Adapter adapter(tiny_config(), {.rank = 2, .target_modules = {"v_proj", "down_proj"}}, at::kCPU, at::kFloat);
+  const Adapter adapter(tiny_config(), {.rank = 2, .target_modules = {"v_proj", "down_proj"}},
+                        at::kCPU, at::kFloat);
   const auto named = adapter.named_params();
   ASSERT_EQ(named.size(), 8U);
   EXPECT_EQ(named[0].name, "base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight");
@@ -20,7 +21,8 @@ TEST(Adapter, NamesAreThoseOfPeftInDrawingOrder) {
 }
 
 TEST(Adapter, InitSeedsAAndZeroesB) {
-  Adapter one(tiny_config(), tiny_lora(), at::kCPU, at::kFloat), two(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
+  Adapter one(tiny_config(), tiny_lora(), at::kCPU, at::kFloat),
+      two(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
   one.init(42, at::kFloat);
   two.init(43, at::kFloat);
   for (const auto& [name, tensor] : one.named_params()) {
@@ -40,20 +42,27 @@ TEST(Adapter, InitOverABFloat16BaseIsRoundedToIt) {
 
 TEST(Adapter, LoadsWhatItSaved) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "adapter_round_trip";
-  Adapter one(tiny_config(), tiny_lora(), at::kCPU, at::kFloat), two(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
+  Adapter one(tiny_config(), tiny_lora(), at::kCPU, at::kFloat),
+      two(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
   one.init(7, at::kFloat);
   for (auto& named : one.named_params()) named.tensor.add_(0.125);
   one.save(folder, "base");
   two.load(folder);
   const auto a = one.named_params(), b = two.named_params();
-  for (std::size_t i = 0; i < a.size(); ++i) EXPECT_TRUE(at::equal(a[i].tensor, b[i].tensor)) << a[i].name;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    EXPECT_TRUE(at::equal(a[i].tensor, b[i].tensor)) << a[i].name;
   std::filesystem::remove_all(folder);
 }
 
 TEST(Adapter, RefusesARankThatDoesNotFitAndNoTarget) {
-  EXPECT_THROW(Adapter(tiny_config(), {.rank = 17, .target_modules = {"k_proj"}}, at::kCPU, at::kFloat), ModelError);
-  EXPECT_THROW(Adapter(tiny_config(), {.rank = 0, .target_modules = {"k_proj"}}, at::kCPU, at::kFloat), ModelError);
-  EXPECT_THROW(Adapter(tiny_config(), {.rank = 2, .target_modules = {}}, at::kCPU, at::kFloat), ModelError);
+  EXPECT_THROW(
+      Adapter(tiny_config(), {.rank = 17, .target_modules = {"k_proj"}}, at::kCPU, at::kFloat),
+      ModelError);
+  EXPECT_THROW(
+      Adapter(tiny_config(), {.rank = 0, .target_modules = {"k_proj"}}, at::kCPU, at::kFloat),
+      ModelError);
+  EXPECT_THROW(Adapter(tiny_config(), {.rank = 2, .target_modules = {}}, at::kCPU, at::kFloat),
+               ModelError);
 }
 
 }  // namespace

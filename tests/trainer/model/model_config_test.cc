@@ -146,7 +146,8 @@ TEST(ModelConfig, NamesTheFileThatIsNoObject) {
   const test::TempFolder folder;
   for (const char* text : {"", "[]", "{\"vocab_size\":1,\"vocab_size\":2}", "{"}) {
     const auto file = folder.write("config.json", text);
-    EXPECT_THAT(test::message_of<ModelError>([&] { read_model_config(file); }), HasSubstr(file.string()));
+    EXPECT_THAT(test::message_of<ModelError>([&] { read_model_config(file); }),
+                HasSubstr(file.string()));
   }
   const auto missing = folder.path() / "none.json";
   EXPECT_THAT(test::message_of<ModelError>([&] { read_model_config(missing); }),

@@ -36,7 +36,8 @@ const std::string kTwelve = "0123456789ab";
 std::string refusal_of_bytes(const std::string& bytes) {
   const test::TempFolder folder;
   const auto file = folder.write("model.safetensors", bytes);
-  const std::string message = test::message_of<ModelError>([&] { Checkpoint::open(folder.path()); });
+  const std::string message =
+      test::message_of<ModelError>([&] { Checkpoint::open(folder.path()); });
   EXPECT_TRUE(message.empty() || message.starts_with(file.string() + ": ")) << message;
   return message;
 }

@@ -1,16 +1,21 @@
 #include "trainer/ops/dropout.h"
 
-#include <cmath>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "trainer/data/philox.h"
 
 namespace twinrun::trainer {
 namespace {
 
-const DropoutKey kKey{.seed = 0x1f2e3d4c5b6aULL, .layer = 29, .module = LinearModule::kDownProj, .step = 7, .micro_batch = 3, .p = 0.25};
+const DropoutKey kKey{.seed = 0x1f2e3d4c5b6aULL,
+                      .layer = 29,
+                      .module = LinearModule::kDownProj,
+                      .step = 7,
+                      .micro_batch = 3,
+                      .p = 0.25};
 
 /// The mask by the definition of docs/numerics.md, one call of philox4x32 for four elements.
 bool keeps(const DropoutKey& key, std::int64_t element) {
@@ -18,7 +23,8 @@ bool keeps(const DropoutKey& key, std::int64_t element) {
                                              static_cast<std::uint32_t>(element / 4), key.step,
                                              key.micro_batch};
   const auto threshold = static_cast<std::uint32_t>(std::llround(key.p * 4294967296.0));
-  return philox4x32(counter, philox_key(key.seed))[static_cast<std::size_t>(element % 4)] >= threshold;
+  return philox4x32(counter, philox_key(key.seed))[static_cast<std::size_t>(element % 4)] >=
+         threshold;
 }
 
 TEST(Dropout, FollowsTheDefinitionElementByElementAlsoAtTheTail) {
@@ -59,7 +65,8 @@ TEST(Dropout, BFloat16KeepsTheSameElements) {
 
 TEST(Dropout, KeepsTheStatedShare) {
   // 1,000,000 draws of keep probability 0.75: six standard deviations are 0.0026.
-  EXPECT_NEAR(dropout(at::ones({1000000}), kKey).ne(0).to(at::kFloat).mean().item<double>(), 0.75, 0.0026);
+  EXPECT_NEAR(dropout(at::ones({1000000}), kKey).ne(0).to(at::kFloat).mean().item<double>(), 0.75,
+              0.0026);
 }
 
 TEST(Dropout, RefusesProbabilitiesOutsideTheOpenInterval) {

@@ -1,5 +1,5 @@
-// What must be the same on a GPU as on the CPU. Label `gpu`: without a GPU these fail, they never skip;
-// ci/test leaves the label out where there is none, and says so.
+// What must be the same on a GPU as on the CPU. Label `gpu`: without a GPU these fail, they never
+// skip; ci/test leaves the label out where there is none, and says so.
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -31,7 +31,12 @@ TEST(GpuLeafHasher, EqualsTheCpuForEveryLengthOfATailAndEveryAlignment) {
 }
 
 TEST(GpuDropout, HasTheBitsOfTheCpu) {
-  const DropoutKey key{.seed = 123456789012345, .layer = 3, .module = LinearModule::kVProj, .step = 5, .micro_batch = 1, .p = 0.05};
+  const DropoutKey key{.seed = 123456789012345,
+                       .layer = 3,
+                       .module = LinearModule::kVProj,
+                       .step = 5,
+                       .micro_batch = 1,
+                       .p = 0.05};
   for (const auto type : {at::kFloat, at::kBFloat16}) {
     for (const std::int64_t numel : {1, 3, 1000, 1 << 20}) {
       const auto x = at::randn({numel}).to(type);
@@ -63,7 +68,8 @@ TEST(GpuLlama, Float32AgreesWithTheCpu) {
   const auto [loss_cpu, grads_cpu] = loss_and_grads(at::kCPU, at::kFloat);
   const auto [loss_gpu, grads_gpu] = loss_and_grads(at::kCUDA, at::kFloat);
   EXPECT_NEAR(loss_gpu / loss_cpu, 1, 1e-5);
-  const auto difference = (grads_gpu - grads_cpu).norm().item<double>() / grads_cpu.norm().item<double>();
+  const auto difference =
+      (grads_gpu - grads_cpu).norm().item<double>() / grads_cpu.norm().item<double>();
   EXPECT_TRUE(difference <= 1e-4) << difference;
 }
 
@@ -71,7 +77,8 @@ TEST(GpuLlama, BFloat16AgreesWithTheCpu) {
   const auto [loss_cpu, grads_cpu] = loss_and_grads(at::kCPU, at::kBFloat16);
   const auto [loss_gpu, grads_gpu] = loss_and_grads(at::kCUDA, at::kBFloat16);
   EXPECT_NEAR(loss_gpu / loss_cpu, 1, 1e-2);
-  const auto difference = (grads_gpu - grads_cpu).norm().item<double>() / grads_cpu.norm().item<double>();
+  const auto difference =
+      (grads_gpu - grads_cpu).norm().item<double>() / grads_cpu.norm().item<double>();
   EXPECT_TRUE(difference <= 5e-2) << difference;
 }
 

@@ -1,10 +1,10 @@
 // Every forward and backward of the op set against autograd over the same formula written with
 // elementary ATen functions. Float32: bounds are a small multiple of eps x sqrt(terms) of the sums.
 
-#include <cmath>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "trainer/ops/dropout.h"
 #include "trainer/ops/op_set.h"
@@ -16,7 +16,8 @@ constexpr double kRelative = 2e-5;
 
 /// |a - b| <= kRelative x the largest |b| (at least 0.1: a gradient may be zero), no NaN.
 testing::AssertionResult close(const at::Tensor& a, const at::Tensor& b) {
-  if (a.sizes() != b.sizes()) return testing::AssertionFailure() << a.sizes() << " against " << b.sizes();
+  if (a.sizes() != b.sizes())
+    return testing::AssertionFailure() << a.sizes() << " against " << b.sizes();
   const auto difference = (a - b).abs().max().item<double>();
   const auto scale = std::max(b.abs().max().item<double>(), 0.1);
   if (difference <= kRelative * scale) return testing::AssertionSuccess();

@@ -94,8 +94,8 @@ TEST(BpeTokenizer, NeverFailsOnRandomBytesButByItsError) {
     std::string text(random() % 24, ' ');
     for (char& byte : text) byte = static_cast<char>(random() % (round % 2 ? 128 : 256));
     std::string decoded;
-    const std::string message =
-        test::message_of<TokenizerError>([&] { decoded = tokenizer.decode(tokenizer.encode(text)); });
+    const std::string message = test::message_of<TokenizerError>(
+        [&] { decoded = tokenizer.decode(tokenizer.encode(text)); });
     if (message.empty()) {
       EXPECT_EQ(decoded, text);
     }

@@ -12,7 +12,8 @@ class LlamaTest : public testing::Test {
  protected:
   LlamaTest()
       : adapter_(tiny_config(), tiny_lora(), at::kCPU, at::kFloat),
-        model_(tiny_config(), random_llama(tiny_config(), 5, at::kFloat, at::kCPU), *ops_, &adapter_) {
+        model_(tiny_config(), random_llama(tiny_config(), 5, at::kFloat, at::kCPU), *ops_,
+               &adapter_) {
     at::manual_seed(3);
     adapter_.init(1, at::kFloat);
     // B must not be zero, or A would have no gradient.

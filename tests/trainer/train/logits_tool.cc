@@ -3,11 +3,11 @@
 // Logits of every position, float32 [B, T, V], as tensor "logits": for the parity tests against
 // transformers and PEFT. IDS.json is {"input_ids": [[...], ...]}, rows of one length.
 
-#include <fstream>
-#include <iostream>
-
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
+
+#include <fstream>
+#include <iostream>
 
 #include "trainer/model/llama.h"
 #include "trainer/model/safetensors.h"
@@ -33,7 +33,9 @@ std::unique_ptr<Adapter> load_adapter(const std::filesystem::path& folder, const
 }
 
 int run(const std::vector<std::string>& args) {
-  if (args.size() < 3) throw std::runtime_error("usage: logits_tool MODEL_DIR IDS.json OUT [--adapter DIR] [--dtype D]");
+  if (args.size() < 3)
+    throw std::runtime_error(
+        "usage: logits_tool MODEL_DIR IDS.json OUT [--adapter DIR] [--dtype D]");
   std::string adapter_dir, dtype_name = "float32";
   for (std::size_t i = 3; i + 1 < args.size(); i += 2) {
     (args[i] == "--adapter" ? adapter_dir : dtype_name) = args[i + 1];
@@ -46,13 +48,16 @@ int run(const std::vector<std::string>& args) {
   const auto adapter = adapter_dir.empty() ? nullptr : load_adapter(adapter_dir, config, dtype);
   Llama model(config, load_llama(folder, config, dtype, at::kCPU), *ops, adapter.get());
 
-  const auto rows = read_json(args[1]).at("input_ids").get<std::vector<std::vector<std::int64_t>>>();
+  const auto rows =
+      read_json(args[1]).at("input_ids").get<std::vector<std::vector<std::int64_t>>>();
   std::vector<std::int64_t> flat;
   for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
   const auto ids = at::tensor(flat, at::kLong).view({static_cast<std::int64_t>(rows.size()), -1});
   const auto logits = model.logits(ids).contiguous();
   write_safetensors(args[2],
-                    {{"logits", "F32", logits.sizes().vec(),
+                    {{"logits",
+                      "F32",
+                      logits.sizes().vec(),
                       {static_cast<const std::byte*>(logits.const_data_ptr()), logits.nbytes()}}},
                     {});
   return 0;

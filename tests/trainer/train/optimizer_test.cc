@@ -1,9 +1,9 @@
 #include "trainer/train/optimizer.h"
 
-#include <cmath>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "tests/trainer/tiny_model.h"
 

@@ -1,6 +1,6 @@
-#include <cmath>
-
 #include <ATen/ATen.h>
+
+#include <cmath>
 
 #include "trainer/ops/dropout.h"
 #include "trainer/ops/op_set.h"
@@ -132,8 +132,8 @@ class TorchOps final : public OpSet {
           do_BHTE, q_BHTE, k, v, saved.o_BHTE, saved.logsumexp, 0.0, true);
     } else if (q_BHTE.scalar_type() == at::kFloat) {
       std::tie(dq, dk, dv, std::ignore) = at::_scaled_dot_product_efficient_attention_backward(
-          do_BHTE, q_BHTE, k, v, /*attn_bias=*/{}, saved.o_BHTE, saved.logsumexp,
-          saved.philox_seed, saved.philox_offset, 0.0, {true, true, true, false}, true);
+          do_BHTE, q_BHTE, k, v, /*attn_bias=*/{}, saved.o_BHTE, saved.logsumexp, saved.philox_seed,
+          saved.philox_offset, 0.0, {true, true, true, false}, true);
     } else {
       std::tie(dq, dk, dv) = at::_scaled_dot_product_flash_attention_backward(
           do_BHTE, q_BHTE, k, v, saved.o_BHTE, saved.logsumexp, {}, {}, q_BHTE.size(2), k.size(2),
