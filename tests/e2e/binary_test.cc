@@ -100,7 +100,8 @@ TEST_F(Binary, ATrainerThatChangedBeforeTheControlEndedFailsTheControls) {
 TEST_F(Binary, ATrainerThatIsGoneIsInvalid) {
   trainer_that("a", "os.remove(__file__)");
   EXPECT_EQ(verify().exit_code, 3);
-  for (const json& run : verdict().at("runs")) {
+  const json verdict = this->verdict();
+  for (const json& run : verdict.at("runs")) {
     EXPECT_EQ(run.at("reason"), "binary_changed") << run;
     EXPECT_THAT(run.at("problem").get<std::string>(), HasSubstr("trainer.py is gone"));
   }
