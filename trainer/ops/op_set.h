@@ -121,4 +121,9 @@ class OpSet {
 /// The vendor's kernels (LibTorch, cuBLAS, oneDNN, MKL): numerics `fast` and `deterministic`.
 std::unique_ptr<OpSet> make_torch_ops();
 
+struct NumericsOptions;
+/// The implementation that `options.mode` names; `options.isa` picks the CPU kernels of `portable`,
+/// and the environment those of the vendor (prepare_environment).
+std::unique_ptr<OpSet> make_ops(const NumericsOptions& options);
+
 }  // namespace twinrun::trainer
