@@ -280,6 +280,17 @@ void read_experiment(const Section& root, const Context& context, json& identity
   identity["train"] = read_train(root.require("train"), context);
 }
 
+/// What a foreign trainer can do in which mode is its own affair.
+json read_numerics(const YamlNode& node, const Context& context, const json& identity) {
+  const json mode = word({"fast", "deterministic", "portable"})(node);
+  if (context.foreign || mode != "portable") return mode;
+  if (const json& dtype = identity.at("model").at("dtype"); dtype != "float32") {
+    fail_at(node, "portable is float32 only so far, but model.dtype is " +
+                      dtype.get<std::string>() + "; use float32, or numerics: deterministic");
+  }
+  return mode;
+}
+
 json read_launch(const Section& root, const ResolvedCase& resolved, const json& paths) {
   json launch = read_fields(root,
                             {{"device", device, "auto"},
@@ -328,12 +339,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   read_experiment(root, context, identity, paths);
   identity["seed"] = seed_value()(root.require("seed"));
   identity["seeds"] = read_seeds(root, identity["seed"].get<std::int64_t>());
-  const std::vector<std::string> not_built =
-      context.foreign ? std::vector<std::string>{} : std::vector<std::string>{"portable"};
-  const std::vector<std::string> built =
-      context.foreign ? std::vector<std::string>{"fast", "deterministic", "portable"}
-                      : std::vector<std::string>{"fast", "deterministic"};
-  identity["numerics"] = word(built, not_built)(root.require("numerics"));
+  identity["numerics"] = read_numerics(root.require("numerics"), context, identity);
 
   const json verify = read_verify(root.find_section("verify"));
   resolved.config.judgement = {{"schema", 1}, {"verify", verify}};

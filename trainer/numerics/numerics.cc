@@ -8,6 +8,8 @@
 
 #include <cstdlib>
 
+#include "trainer/numerics/denormals.h"
+
 namespace twinrun::trainer {
 namespace {
 
@@ -53,7 +55,14 @@ void demand_isa(const std::string& isa) {
 
 }  // namespace
 
+bool promises_bits(const NumericsOptions& options) { return options.mode != "fast"; }
+
 void prepare_environment(const NumericsOptions& options) {
+  if (options.mode == "portable") {
+    // Its kernels call no library, so what is set there is left alone; the default is as below.
+    ::setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+    return;
+  }
   demand_isa(options.isa);
   if (options.mode != "deterministic") return;
   // One workspace a handle and stream: without it cuBLAS may choose another split on another call.
@@ -96,6 +105,8 @@ void apply_numerics(const NumericsOptions& options, c10::Device device) {
   at::set_num_threads(options.threads);  // also switches MKL's dynamic thread count off
   if (device.is_cuda()) c10::cuda::set_device(device.index());
   if (options.mode == "fast") return;  // vendor defaults, whatever they are; they are read back
+  // Results below 2^-126 would be zero or not by what else the process has loaded.
+  keep_denormals();
   // warn_only true would leave flash and memory-efficient attention backward nondeterministic.
   context.setDeterministicAlgorithms(true, /*warn_only=*/false);
   // Filling every fresh tensor with NaN finds reads of unwritten memory, at a cost of up to 15 % of
@@ -134,12 +145,13 @@ nlohmann::json read_switches() {
           {"bf16_reduction", reduction(context.allowBF16ReductionCuBLAS())},
           {"fp16_reduction", reduction(context.allowFP16ReductionCuBLAS())},
           {"blas_backend", at::BlasBackendToString(context.blasPreferredBackend())},
+          {"flush_denormal", denormals_are_flushed()},
           {"cpu_capability", at::get_cpu_capability()},
           {"threads", at::get_num_threads()}};
 }
 
 std::string arithmetic_id(const NumericsOptions& options) {
-  return "libtorch-" + options.dtype + "/1";
+  return options.mode == "portable" ? "portable-f32/1" : "libtorch-" + options.dtype + "/1";
 }
 
 nlohmann::json numeric_environment() {

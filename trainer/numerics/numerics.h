@@ -16,16 +16,19 @@ struct NumericsError : std::runtime_error {
 };
 
 struct NumericsOptions {
-  std::string mode;    ///< fast | deterministic
+  std::string mode;    ///< fast | deterministic | portable
   std::string dtype;   ///< float32 | bfloat16
   std::string device;  ///< auto | cpu | cuda | cuda:N
   std::string isa;     ///< auto | avx512 | avx2 | plain
   int threads = 1;
 };
 
+/// Whether two runs with these options have to have the same bits: in every mode but `fast`.
+bool promises_bits(const NumericsOptions& options);
+
 /// Environment variables that libraries read once, when they are first used. Call before
-/// LibTorch does any work. A value that was set and would break the promise is refused by name.
-/// Throws NumericsError.
+/// LibTorch does any work. A value that was set and would break the promise is refused by name;
+/// what only breaks the vendor's kernels is no matter to `portable`. Throws NumericsError.
 void prepare_environment(const NumericsOptions& options);
 
 /// `auto` is the first GPU if there is one, else the CPU. Throws NumericsError: no such GPU.
@@ -40,7 +43,8 @@ void apply_numerics(const NumericsOptions& options, c10::Device device);
 /// Every switch as the library reports it now, for the manifest.
 nlohmann::json read_switches();
 
-/// "libtorch-float32/1": changes whenever the order of a reduction in our own code does.
+/// "libtorch-float32/1", "portable-f32/1": changes whenever the order of a reduction in our own
+/// code does.
 std::string arithmetic_id(const NumericsOptions& options);
 
 /// Names of the variables that change numerics, with their values, for the manifest.

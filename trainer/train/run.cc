@@ -77,7 +77,7 @@ void train(const protocol::RunConfig& config, const std::filesystem::path& run_d
   prepare_environment(typed.numerics);
   auto& fields = manifest.fields();
   fields["numerics"] = typed.numerics.mode;
-  fields["promise"] = typed.numerics.mode == "deterministic" ? "bitwise" : "none";
+  fields["promise"] = promises_bits(typed.numerics) ? "bitwise" : "none";
   fields["arithmetic"] = arithmetic_id(typed.numerics);
   Session session(typed, fields);
   manifest.write();

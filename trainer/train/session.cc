@@ -44,7 +44,7 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
       faults_(config.inject),
       device_(resolve_device(config.numerics.device)),
       dtype_(compute_dtype(config.numerics.dtype)),
-      ops_(make_torch_ops()) {
+      ops_(make_ops(config.numerics)) {
   faults_.require_plantable(config_.steps, config_.batch_size);
   apply_numerics(config_.numerics, device_);
   if (device_.is_cuda() && config_.gpu_memory_offset_mb > 0) {
@@ -125,13 +125,13 @@ protocol::Digest Session::rng_digest() const {
 
 protocol::Digest Session::train(const std::filesystem::path& run_dir) {
   const c10::InferenceMode inference;
-  const auto promise = config_.numerics.mode == "deterministic" ? protocol::Promise::kBitwise
-                                                                : protocol::Promise::kNone;
   recorder_ = std::make_unique<Recorder>(
       run_dir,
       protocol::RecordHeader{.identity = config_.identity_digest,
                              .arithmetic = arithmetic_id(config_.numerics),
-                             .promise = promise,
+                             .promise = promises_bits(config_.numerics)
+                                            ? protocol::Promise::kBitwise
+                                            : protocol::Promise::kNone,
                              .steps = config_.steps},
       adapter_->named_params(), adapter_->named_grads(), adapter_->named_optimizer(),
       model_->weights().named, config_.tensors_every, config_.numerics.threads, faults_);

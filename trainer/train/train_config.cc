@@ -103,11 +103,15 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   out.seed_dropout = need<std::uint64_t>(config.identity, "/seeds/dropout");
   out.seed_shuffle = need<std::uint64_t>(config.identity, "/seeds/shuffle");
   out.numerics.mode = need<std::string>(config.identity, "/numerics");
-  if (out.numerics.mode != "fast" && out.numerics.mode != "deterministic") {
-    throw ConfigError("numerics: " + out.numerics.mode +
-                      " is not built; fast and deterministic are");
+  const auto& mode = out.numerics.mode;
+  if (mode != "fast" && mode != "deterministic" && mode != "portable") {
+    throw ConfigError("numerics: " + mode + " is none of fast, deterministic and portable");
   }
   out.numerics.dtype = need<std::string>(config.identity, "/model/dtype");
+  if (mode == "portable" && out.numerics.dtype != "float32") {
+    throw ConfigError("numerics: portable is float32 only so far; model.dtype is " +
+                      out.numerics.dtype);
+  }
   out.numerics.device = need<std::string>(config.launch, "/device");
   out.numerics.isa = need<std::string>(config.launch, "/isa");
   out.numerics.threads = static_cast<int>(positive(config.launch, "/threads"));

@@ -131,12 +131,28 @@ TEST(CompareRunsTest, PortableRunsAreComparableAcrossMachines) {
   const auto found = Pair(
                          [](auto& run) {
                            run.manifest["device"] = {{"type", "cuda"}, {"name", "H200"}};
-                           run.manifest["versions"]["torch"] = "3";
-                           run.manifest["cpu"]["threads"] = 64;
+                           for (const char* name : {"torch", "cuda", "cublas", "cudnn"}) {
+                             run.manifest["versions"][name] = "3";
+                           }
+                           run.manifest["cpu"] = {{"isa", "plain"}, {"threads", 64}};
+                           run.manifest["world_size"] = 2;
                          },
                          portable)
                          .compare();
   expect(found, Verdict::kReproduced, "bitwise");
+  const auto other = Pair(
+                         [](auto& run) {
+                           run.record.header.arithmetic = "portable-f32/2";
+                           run.record.steps[0].loss = 7;
+                         },
+                         [&](auto& run) {
+                           portable(run);
+                           run.record.header.arithmetic = "portable-f32/1";
+                         })
+                         .compare();
+  expect(other, Verdict::kInconclusive, "not_comparable");
+  ASSERT_EQ(other.key_differences.size(), 1u);
+  EXPECT_EQ(other.key_differences[0].field, "/arithmetic");
 }
 
 TEST(CompareRunsTest, WithoutAPromiseOrStepsNothingIsConcluded) {

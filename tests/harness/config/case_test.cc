@@ -166,13 +166,25 @@ TEST_F(ResolveCase, WhatIsNotBuiltYetIsSaid) {
     EXPECT_THAT(error_of(valid(), {set}),
                 AllOf(StartsWith("--set " + set), HasSubstr("not built yet"), HasSubstr(what)));
   };
-  expect("numerics=portable", "fast, deterministic");
   expect("train.eval_every=5", "train.eval_every");
   expect("train.checkpoint_every=5", "train.checkpoint_every");
   expect("inference={prompts: p.jsonl}", "inference");
   expect("data.template=llama3", "chatml, text");
   expect("train.optimizer.name=sgd", "adamw");
   EXPECT_EQ(error_of(valid(), {"train.eval_every=0"}), "no error");
+}
+
+TEST_F(ResolveCase, PortableIsFloat32Only) {
+  EXPECT_EQ(resolve(valid(), {"numerics=portable"}).config.identity.at("numerics"), "portable");
+  std::string text = valid_with("dtype: float32", "dtype: bfloat16");
+  EXPECT_EQ(error_of(text), "no error");
+  text.replace(text.find("deterministic"), 13, "portable");
+  EXPECT_THAT(error_of(text),
+              AllOf(StartsWith("case.yaml:11:11: numerics: "),
+                    HasSubstr("portable is float32 only so far"), HasSubstr("bfloat16")));
+  EXPECT_THAT(error_of(valid(), {"model.dtype=bfloat16", "numerics=portable"}),
+              AllOf(StartsWith("--set numerics=portable: "), HasSubstr("float32 only so far")));
+  EXPECT_THAT(error_of(valid(), {"numerics=portabel"}), HasSubstr("did you mean 'portable'?"));
 }
 
 TEST_F(ResolveCase, OverridesReplaceAddAndNameThemselvesInErrors) {
