@@ -51,7 +51,8 @@ TWINRUN_HOST_DEVICE static inline float portable_exp(float x) {
   const DoubleDouble linear = quick_two_sum(1.0, r);
   const DoubleDouble parabola = quick_two_sum(linear.hi, half_square.hi);
   const double rest = fma_rn(r * half_square.hi, series, half_square.lo);
-  const double small = fma_rn(n * -kLn2Lo, parabola.hi, rest) + (linear.lo + parabola.lo);
+  const double corrected = fma_rn(n * -kLn2Lo, parabola.hi + rest, rest);
+  const double small = corrected + (linear.lo + parabola.lo);
   const double mantissa = round_to_odd(quick_two_sum(parabola.hi, small));
   const double scale = double_of((bits_of(shifted) + 1023) << 52);  // 2^n
   return static_cast<float>(mantissa * scale);                      // exact product: n >= -151
