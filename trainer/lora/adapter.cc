@@ -74,6 +74,7 @@ Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device de
   if (targets_.empty()) throw ModelError("lora.target_modules names no linear of this model");
   const auto options = at::TensorOptions().dtype(at::kFloat).device(device);
   params_ = at::zeros({total}, options);
+  micro_grads_ = at::zeros({total}, options);
   grads_ = at::zeros({total}, options);
   exp_avg_ = at::zeros({total}, options);
   exp_avg_sq_ = at::zeros({total}, options);
@@ -81,7 +82,7 @@ Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device de
   for (std::size_t t = 0; t < targets_.size(); ++t) {
     targets_[t].weights = {view(compute_, slots_[2 * t]), view(compute_, slots_[2 * t + 1]),
                            lora.alpha / static_cast<double>(lora.rank)};
-    targets_[t].grads = {view(grads_, slots_[2 * t]), view(grads_, slots_[2 * t + 1])};
+    targets_[t].grads = {view(micro_grads_, slots_[2 * t]), view(micro_grads_, slots_[2 * t + 1])};
   }
 }
 

@@ -29,7 +29,7 @@ struct LoraConfig {
   std::vector<std::string> target_modules;  ///< of kModuleNames
 };
 
-/// All trainable parameters and their optimizer state, each in one flat float32 buffer, so that an
+/// All trainable parameters, their gradients and their optimizer state, each in one flat float32 buffer, so that an
 /// optimizer step is one pass. A tensor starts at a multiple of 64 bytes; what lies between is zero
 /// and stays zero.
 class Adapter {
@@ -54,12 +54,16 @@ class Adapter {
 
   /// Null if the module is not a target.
   const LoraWeights* weights(std::int64_t layer, LinearModule module) const;
+  /// Views into micro_grads_flat(), or null.
   const LoraGrads* grads(std::int64_t layer, LinearModule module) const;
 
   /// Input features of all targets together: the dropout draws that one token takes.
   std::int64_t input_features() const;
 
   at::Tensor& params() { return params_; }
+  /// Of one micro-batch: what the views of grads() are parts of.
+  at::Tensor& micro_grads_flat() { return micro_grads_; }
+  /// Of the whole step.
   at::Tensor& grads_flat() { return grads_; }
   at::Tensor& exp_avg() { return exp_avg_; }
   at::Tensor& exp_avg_sq() { return exp_avg_sq_; }
@@ -86,7 +90,7 @@ class Adapter {
   std::vector<Slot> slots_;      ///< A, B, A, B, ... of the targets in drawing order
   std::vector<Target> targets_;  ///< one a pair of slots
   std::vector<int> index_;       ///< [layer * 7 + module] to targets_, -1: no target
-  at::Tensor params_, grads_, exp_avg_, exp_avg_sq_;
+  at::Tensor params_, micro_grads_, grads_, exp_avg_, exp_avg_sq_;
   at::Tensor compute_;  ///< params_ itself in float32, else a copy in the compute dtype
 };
 

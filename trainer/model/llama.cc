@@ -20,14 +20,8 @@ Llama::Llama(const ModelConfig& config, LlamaWeights weights, OpSet& ops, Adapte
 
 void Llama::prepare_rope(std::int64_t length) {
   if (cos_TE_.defined() && cos_TE_.size(0) >= length) return;
-  // In float32 on the host, as transformers computes them; then in the compute dtype.
-  const auto exponent =
-      at::arange(0, config_.head_dim, 2, at::kFloat) / static_cast<double>(config_.head_dim);
-  const auto inv_freq = at::pow(config_.rope_theta, exponent).reciprocal();
-  const auto angles = at::outer(at::arange(length, at::kFloat), inv_freq);
-  const auto both = at::cat({angles, angles}, -1);
-  cos_TE_ = both.cos().to(weights_.embed_tokens.options());
-  sin_TE_ = both.sin().to(weights_.embed_tokens.options());
+  std::tie(cos_TE_, sin_TE_) = ops_.rope_tables(config_.rope_theta, config_.head_dim, length,
+                                                weights_.embed_tokens.options());
 }
 
 at::Tensor Llama::linear(std::int64_t layer, LinearModule module, const at::Tensor& x_NI,
@@ -157,7 +151,7 @@ at::Tensor Llama::logits(const at::Tensor& ids_BT) {
     x = block(static_cast<std::int64_t>(layer), x, ids_BT.size(0), nullptr);
   }
   const auto norm = ops_.rms_norm(x, weights_.norm, config_.rms_norm_eps);
-  return at::mm(norm.y_ND, weights_.lm_head.t())
+  return ops_.lora_linear(norm.y_ND, weights_.lm_head, nullptr, {}, nullptr)
       .to(at::kFloat)
       .view({ids_BT.size(0), ids_BT.size(1), -1});
 }

@@ -61,6 +61,12 @@ struct LossOutput {
   at::Tensor dx_LD;     ///< of loss_sum x grad_scale, in the dtype of x
 };
 
+/// What an AdamW step needs besides its tensors, in host doubles.
+struct AdamWStep {
+  double lr = 0, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
+  double correction1 = 1, correction2 = 1;  ///< 1 - beta1^t, 1 - beta2^t
+};
+
 /// Everything a LoRA step computes, forward and backward, without an autograd graph. The model is
 /// written once against it; a numerics mode is an implementation.
 ///
@@ -90,6 +96,11 @@ class OpSet {
                                           const LoraGrads* grads, at::Tensor dx_NI,
                                           bool need_dx) = 0;
 
+  /// Cosines and sines [T, E] of the angles position theta^(-2 i / E), i = 0 .. E/2 - 1, twice side
+  /// by side; of `options`.
+  virtual std::pair<at::Tensor, at::Tensor> rope_tables(double theta, std::int64_t head_dim,
+                                                        std::int64_t length,
+                                                        const at::TensorOptions& options) = 0;
   /// Rotates halves of each head: Su et al., arXiv:2104.09864, in the layout of Llama checkpoints.
   /// `cos`, `sin` [T, E] in the compute dtype. The backward is the rotation by the opposite angle.
   virtual at::Tensor rope(const at::Tensor& x_BHTE, const at::Tensor& cos_TE,
@@ -116,6 +127,20 @@ class OpSet {
   /// so that [L, V] never exists whole.
   virtual LossOutput linear_cross_entropy(const at::Tensor& x_LD, const at::Tensor& weight_VD,
                                           const at::Tensor& labels_L, double grad_scale) = 0;
+
+  // Over whole float32 buffers, on the device, without a host round trip.
+
+  /// sum += part: what one more micro-batch brings.
+  virtual void add_(at::Tensor& sum, const at::Tensor& part) = 0;
+  /// x /= divisor.
+  virtual void divide_(at::Tensor& x, double divisor) = 0;
+  /// L2 norm, summed in double, rounded to float32.
+  virtual at::Tensor grad_norm(const at::Tensor& grads_flat) = 0;
+  /// torch.nn.utils.clip_grad_norm_: grads x min(1, max_norm / (norm + 1e-6)).
+  virtual void clip_grads(at::Tensor& grads_flat, const at::Tensor& norm, double max_norm) = 0;
+  /// As torch.optim.AdamW computes it. Loshchilov and Hutter, arXiv:1711.05101.
+  virtual void adamw(const AdamWStep& step, const at::Tensor& grads, at::Tensor& params,
+                     at::Tensor& exp_avg, at::Tensor& exp_avg_sq) = 0;
 };
 
 /// The vendor's kernels (LibTorch, cuBLAS, oneDNN, MKL): numerics `fast` and `deterministic`.

@@ -6,6 +6,7 @@
 #include "harness/protocol/tensor_digest.h"
 #include "trainer/data/schedule.h"
 #include "trainer/numerics/machine.h"
+#include "trainer/train/micro_batch_sum.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -64,7 +65,7 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
           ? random_llama(model_config_, *config_.random_model_seed, dtype_, device_)
           : load_llama(config_.model_path, model_config_, dtype_, device_),
       *ops_, adapter_.get());
-  optimizer_ = std::make_unique<AdamW>(config_.optimizer, *adapter_);
+  optimizer_ = std::make_unique<AdamW>(config_.optimizer, *ops_, *adapter_);
   sampler_ =
       std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()), config_.batch_size,
                                 config_.gradient_accumulation, config_.seed_shuffle + shift);
@@ -164,8 +165,8 @@ void Session::one_step(std::int64_t step) {
   }
   if (faults_.at("grad-ulp", step)) nudge_one_ulp(first_tensor(adapter_->named_grads()));
   const auto grad_leaves = recorder_->hash_grads();
-  const auto norm = grad_norm(adapter_->grads_flat());
-  clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
+  const auto norm = ops_->grad_norm(adapter_->grads_flat());
+  ops_->clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
 
   const Schedule schedule{*schedule_from_name(config_.schedule), config_.lr, config_.warmup_steps,
                           config_.steps};
@@ -209,9 +210,9 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
                     "no loss to compute; check data.loss_on and the samples");
   }
 
-  adapter_->grads_flat().zero_();
   const auto count = static_cast<double>(record.loss_tokens);
-  at::Tensor sum;
+  MicroBatchSum grads(*ops_, adapter_->grads_flat());
+  MicroBatchSum losses(*ops_, at::empty({}, adapter_->grads_flat().options()));
   for (std::size_t m = 0; m < batches.size(); ++m) {
     DropoutKey key{.seed = dropout_seed_,
                    .step = static_cast<std::uint32_t>(step),
@@ -219,10 +220,16 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
                    .p = config_.lora.dropout};
     if (key.p > 0)
       dropout_draws_ += batches[m].rows * batches[m].length * adapter_->input_features();
-    const auto part = model_->forward_backward(to_device(batches[m]), 1.0 / count, key);
-    sum = sum.defined() ? sum.add_(part) : part;
+    adapter_->micro_grads_flat().zero_();
+    const auto index = static_cast<std::int64_t>(m);
+    losses.add(index, model_->forward_backward(to_device(batches[m]), 1.0 / count, key));
+    grads.add(index, adapter_->micro_grads_flat());
   }
-  return sum.div_(count);
+  const auto micro_batches = static_cast<std::int64_t>(batches.size());
+  grads.finish(micro_batches);
+  auto loss = losses.finish(micro_batches);
+  ops_->divide_(loss, count);
+  return loss;
 }
 
 DeviceBatch Session::to_device(const Batch& batch) const {

@@ -61,7 +61,7 @@ std::pair<double, at::Tensor> loss_and_grads(at::Device device, at::ScalarType d
   DeviceBatch batch{3, 40, (at::arange(120) * 7 % 61).to(device), at::arange(0, 119, 2).to(device),
                     (at::arange(60) * 11 % 61).to(device)};
   const auto loss = model.forward_backward(batch, 0.01, {.seed = 9, .step = 2, .p = 0.2});
-  return {loss.item<double>(), adapter.grads_flat().cpu()};
+  return {loss.item<double>(), adapter.micro_grads_flat().cpu()};
 }
 
 TEST(GpuLlama, Float32AgreesWithTheCpu) {

@@ -28,8 +28,10 @@ class LlamaTest : public testing::Test {
   }
 
   double loss(const DropoutKey& key = {}) {
-    adapter_.grads_flat().zero_();
-    return model_.forward_backward(batch_, 1.0, key).item<double>();
+    adapter_.micro_grads_flat().zero_();
+    const auto sum = model_.forward_backward(batch_, 1.0, key).item<double>();
+    adapter_.grads_flat().copy_(adapter_.micro_grads_flat());
+    return sum;
   }
 
   std::unique_ptr<OpSet> ops_ = make_torch_ops();

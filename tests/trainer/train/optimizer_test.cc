@@ -6,15 +6,25 @@
 #include <cmath>
 
 #include "tests/trainer/tiny_model.h"
+#include "trainer/ops/portable/portable_ops.h"
 
 namespace twinrun::trainer {
 namespace {
 
-TEST(AdamW, FollowsThePaperInDoublePrecision) {
+/// The op set of each numerics mode.
+class StepOps : public testing::TestWithParam<bool> {
+ protected:
+  std::unique_ptr<OpSet> ops_ = GetParam() ? make_portable_ops(Isa::kAuto) : make_torch_ops();
+};
+INSTANTIATE_TEST_SUITE_P(Modes, StepOps, testing::Bool(), [](const auto& info) {
+  return std::string(info.param ? "Portable" : "Torch");
+});
+
+TEST_P(StepOps, AdamWFollowsThePaperInDoublePrecision) {
   const AdamWOptions options{.beta1 = 0.8, .beta2 = 0.95, .eps = 1e-6, .weight_decay = 0.1};
   Adapter adapter(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
   adapter.init(11, at::kFloat);
-  AdamW optimizer(options, adapter);
+  AdamW optimizer(options, *ops_, adapter);
   double w = adapter.params()[0].item<double>(), m = 0, v = 0;
   for (int t = 1; t <= 20; ++t) {
     const double g = std::sin(t) + 0.3, lr = 0.01 * t;
@@ -30,26 +40,26 @@ TEST(AdamW, FollowsThePaperInDoublePrecision) {
   }
 }
 
-TEST(GradNorm, HoldsSevenDigitsOverMillionsOfElements) {
+TEST_P(StepOps, GradNormHoldsSevenDigitsOverMillionsOfElements) {
   at::manual_seed(5);
   const auto grads = at::randn({3000000}) * 1e-3;
   const auto exact = grads.to(at::kDouble).square().sum().sqrt().item<double>();
-  EXPECT_NEAR(grad_norm(grads).item<double>() / exact, 1, 1e-7);
+  EXPECT_NEAR(ops_->grad_norm(grads).item<double>() / exact, 1, 1e-7);
 }
 
-TEST(ClipGrads, ScalesOnlyAboveTheLimit) {
+TEST_P(StepOps, ClippingScalesOnlyAboveTheLimit) {
   auto grads = at::tensor({3.0F, 4.0F});
-  const auto norm = grad_norm(grads);
+  const auto norm = ops_->grad_norm(grads);
   EXPECT_FLOAT_EQ(norm.item<float>(), 5);
-  clip_grads(grads, norm, 10);
+  ops_->clip_grads(grads, norm, 10);
   EXPECT_TRUE(at::equal(grads, at::tensor({3.0F, 4.0F})));
-  clip_grads(grads, norm, 1);
-  EXPECT_NEAR(grad_norm(grads).item<double>(), 1, 1e-6);
+  ops_->clip_grads(grads, norm, 1);
+  EXPECT_NEAR(ops_->grad_norm(grads).item<double>(), 1, 1e-6);
 }
 
-TEST(ClipGrads, NanStaysNan) {
+TEST_P(StepOps, ClippingNanStaysNan) {
   auto grads = at::tensor({3.0F, std::nanf("")});
-  clip_grads(grads, grad_norm(grads), 1);
+  ops_->clip_grads(grads, ops_->grad_norm(grads), 1);
   EXPECT_TRUE(grads.isnan().all().item<bool>());
 }
 

@@ -87,6 +87,17 @@ class TorchOps final : public OpSet {
     return dx_NI;
   }
 
+  std::pair<at::Tensor, at::Tensor> rope_tables(double theta, std::int64_t head_dim,
+                                                std::int64_t length,
+                                                const at::TensorOptions& options) override {
+    // In float32 on the host, as transformers computes them; then as `options` say.
+    const auto exponent = at::arange(0, head_dim, 2, at::kFloat) / static_cast<double>(head_dim);
+    const auto inv_freq = at::pow(theta, exponent).reciprocal();
+    const auto angles = at::outer(at::arange(length, at::kFloat), inv_freq);
+    const auto both = at::cat({angles, angles}, -1);
+    return {both.cos().to(options), both.sin().to(options)};
+  }
+
   at::Tensor rope(const at::Tensor& x_BHTE, const at::Tensor& cos_TE,
                   const at::Tensor& sin_TE) override {
     const auto half = x_BHTE.size(-1) / 2;
@@ -171,6 +182,31 @@ class TorchOps final : public OpSet {
       at::mm_out(dx_rows, p.to(x_LD.scalar_type()), weight_VD);
     }
     return {loss_sum, dx};
+  }
+
+  void add_(at::Tensor& sum, const at::Tensor& part) override { sum.add_(part); }
+
+  void divide_(at::Tensor& x, double divisor) override { x.div_(divisor); }
+
+  at::Tensor grad_norm(const at::Tensor& grads_flat) override {
+    // In double: one float32 sum over millions of squares was seen to lose 4 digits on a CPU.
+    return at::linalg_vector_norm(grads_flat, 2, at::OptionalIntArrayRef(), /*keepdim=*/false,
+                                  at::kDouble)
+        .to(at::kFloat);
+  }
+
+  void clip_grads(at::Tensor& grads_flat, const at::Tensor& norm, double max_norm) override {
+    grads_flat.mul_(norm.add(1e-6).reciprocal_().mul_(max_norm).clamp_max_(1.0));
+  }
+
+  void adamw(const AdamWStep& step, const at::Tensor& grads, at::Tensor& params,
+             at::Tensor& exp_avg, at::Tensor& exp_avg_sq) override {
+    if (step.weight_decay != 0) params.mul_(1 - step.lr * step.weight_decay);
+    exp_avg.lerp_(grads, 1 - step.beta1);
+    exp_avg_sq.mul_(step.beta2).addcmul_(grads, grads, 1 - step.beta2);
+    auto denominator = exp_avg_sq.sqrt();
+    denominator.div_(std::sqrt(step.correction2)).add_(step.eps);
+    params.addcdiv_(exp_avg, denominator, -step.lr / step.correction1);
   }
 
  private:
