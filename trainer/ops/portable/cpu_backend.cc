@@ -9,7 +9,8 @@
 namespace twinrun::trainer::portable {
 namespace {
 
-/// Calls work(begin, end) for parts of [0, n) of at least `grain`, a multiple of it, on all threads.
+/// Calls work(begin, end) for parts of [0, n) of at least `grain`, a multiple of it, on all
+/// threads.
 template <typename Work>
 void spread(std::int64_t n, std::int64_t grain, Work work) {
   const std::int64_t grains = (n + grain - 1) / grain;
@@ -18,7 +19,7 @@ void spread(std::int64_t n, std::int64_t grain, Work work) {
     if (n > 0) work(std::int64_t{0}, n);
     return;
   }
-#pragma omp parallel for schedule(static) num_threads(static_cast<int>(parts))
+#pragma omp parallel for schedule(static) num_threads(static_cast <int>(parts))
   for (std::int64_t part = 0; part < parts; ++part) {
     const auto begin = grains * part / parts * grain, end = grains * (part + 1) / parts * grain;
     work(begin, std::min(end, n));

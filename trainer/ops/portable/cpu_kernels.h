@@ -15,6 +15,9 @@ enum class KRange {
   kOutLower,  ///< every k; elements of C above the diagonal (j > i) may be left as they were
 };
 
+/// Steps of k in one chain of a chained product.
+inline constexpr std::int64_t kChainSteps = 256;
+
 /// C[i, j] = chain over ascending k of fma(A(i, k), B(k, j), c), from C[i, j] if `accumulate`, else
 /// from +0. The strides say where an element lies, so one description serves A B, A B^T and A^T B.
 struct Gemm {
@@ -27,6 +30,9 @@ struct Gemm {
   std::int64_t c_row = 0;  ///< C[i, j] = c[i c_row + j]
   bool accumulate = false;
   KRange range = KRange::kAll;
+  /// k in chains of kChainSteps, each from +0, their sums added in order: what many small terms
+  /// bring is not lost beside a large one. Without `accumulate` and `range`.
+  bool chained = false;
 };
 
 struct AdamWScalars;
@@ -45,8 +51,8 @@ struct CpuKernels {
 
   void (*rms_norm)(const float* x, const float* weight, float eps, float* y, float* rstd,
                    std::int64_t rows, std::int64_t cols);
-  void (*rms_norm_backward)(const float* dy, const float* x, const float* rstd,
-                            const float* weight, float* dx, std::int64_t rows, std::int64_t cols);
+  void (*rms_norm_backward)(const float* dy, const float* x, const float* rstd, const float* weight,
+                            float* dx, std::int64_t rows, std::int64_t cols);
 
   /// One head of one position: `half` pairs (x[i], x[half + i]). `sign` is -1 for the backward.
   void (*rope)(const float* x, const float* cos, const float* sin, float sign, float* y,

@@ -9,8 +9,8 @@ namespace {
 
 void check(cudaError_t error, const char* step) {
   if (error == cudaSuccess) return;
-  throw std::runtime_error(std::string("portable ") + step + " on the GPU: " +
-                           cudaGetErrorString(error));
+  throw std::runtime_error(std::string("portable ") + step +
+                           " on the GPU: " + cudaGetErrorString(error));
 }
 
 class CudaBackend final : public Backend {

@@ -26,7 +26,9 @@ TWINRUN_HOST_DEVICE static inline float sqrtf_rn(float x) {
 }
 
 /// 1 / (1 + exp(-x)), with x exp, sum and quotient each rounded.
-TWINRUN_HOST_DEVICE static inline float sigmoid(float x) { return 1.0F / (1.0F + portable_exp(-x)); }
+TWINRUN_HOST_DEVICE static inline float sigmoid(float x) {
+  return 1.0F / (1.0F + portable_exp(-x));
+}
 
 TWINRUN_HOST_DEVICE static inline float swiglu_element(float gate, float up) {
   return (gate * sigmoid(gate)) * up;
@@ -58,18 +60,18 @@ TWINRUN_HOST_DEVICE static inline float rms_norm_element(float x, float rstd, fl
 
 /// `mean` is that of (dy w)(x rstd) over the row.
 TWINRUN_HOST_DEVICE static inline float rms_norm_grad(float dy, float x, float rstd, float weight,
-                                               float mean) {
+                                                      float mean) {
   return fmaf_rn(-(x * rstd), mean, dy * weight) * rstd;
 }
 
 TWINRUN_HOST_DEVICE static inline float softmax_backward_element(float p, float dp, float delta,
-                                                          float scale) {
+                                                                 float scale) {
   return (p * (dp - delta)) * scale;
 }
 
 /// Gradient of a logit: (exp(z - max) / sum - [label]) grad_scale.
-TWINRUN_HOST_DEVICE static inline float cross_entropy_grad(float z, float max, float sum, bool label,
-                                                    float grad_scale) {
+TWINRUN_HOST_DEVICE static inline float cross_entropy_grad(float z, float max, float sum,
+                                                           bool label, float grad_scale) {
   const float p = portable_exp(z - max) / sum;
   return (label ? p - 1.0F : p) * grad_scale;
 }
@@ -82,7 +84,7 @@ TWINRUN_HOST_DEVICE static inline float clip_factor(float norm, float max_norm) 
 
 /// Scalars of an AdamW step, rounded once from host doubles.
 struct AdamWScalars {
-  float decay = 1;         ///< 1 - lr weight_decay
+  float decay = 1;  ///< 1 - lr weight_decay
   float one_minus_beta1 = 0, beta2 = 0, one_minus_beta2 = 0;
   float sqrt_correction2 = 1;  ///< sqrt(1 - beta2^t)
   float eps = 0;
@@ -90,8 +92,9 @@ struct AdamWScalars {
 };
 
 /// One element of AdamW: Loshchilov and Hutter, arXiv:1711.05101, with torch's order of operations.
-TWINRUN_HOST_DEVICE static inline void adamw_element(const AdamWScalars& s, float grad, float& param,
-                                              float& exp_avg, float& exp_avg_sq) {
+TWINRUN_HOST_DEVICE static inline void adamw_element(const AdamWScalars& s, float grad,
+                                                     float& param, float& exp_avg,
+                                                     float& exp_avg_sq) {
   exp_avg = fmaf_rn(grad - exp_avg, s.one_minus_beta1, exp_avg);
   exp_avg_sq = fmaf_rn(s.one_minus_beta2 * grad, grad, s.beta2 * exp_avg_sq);
   const float denominator = sqrtf_rn(exp_avg_sq) / s.sqrt_correction2 + s.eps;

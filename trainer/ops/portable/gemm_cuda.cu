@@ -1,6 +1,6 @@
-// C = A B as one chain of FMAs over ascending k an element, on CUDA cores: a block of threads owns a
-// tile of C and walks k in steps of kDepth, of which the next is on its way from memory while one is
-// computed. Tiles, threads and depth change no chain; k is never split and never padded.
+// C = A B as one chain of FMAs over ascending k an element, on CUDA cores: a block of threads owns
+// a tile of C and walks k in steps of kDepth, of which the next is on its way from memory while one
+// is computed. Tiles, threads and depth change no chain; k is never split and never padded.
 
 #include "trainer/ops/portable/gemm_cuda.cuh"
 
@@ -19,8 +19,9 @@ struct TileShape {
   static_assert(kThreadCols * kThreadRows == kThreads);
 };
 
-/// How a tile of kExtent rows (or columns) by kDepth steps comes into shared memory, [step][extent].
-/// kAlongK: elements of one row lie side by side in k, so they are turned on the way.
+/// How a tile of kExtent rows (or columns) by kDepth steps comes into shared memory,
+/// [step][extent]. kAlongK: elements of one row lie side by side in k, so they are turned on the
+/// way.
 template <int kExtent, int kDepth, bool kAlongK, bool kVector>
 class Loader {
   static constexpr int kWidth = kVector ? 4 : 1;
@@ -31,15 +32,16 @@ class Loader {
  public:
   static constexpr int kFloats = kStride * kDepth;
 
-  /// `stride` from row to row (kAlongK), or from step to step; `extent` and `depth` are what is left
-  /// of the matrix here.
+  /// `stride` from row to row (kAlongK), or from step to step; `extent` and `depth` are what is
+  /// left of the matrix here.
   __device__ void fetch(const float* from, int stride, int extent, int depth) {
 #pragma unroll
     for (int i = 0; i < kPerThread; ++i) {
       const int chunk = static_cast<int>(threadIdx.x) + i * kThreads;
       const int row = kAlongK ? chunk / (kDepth / kWidth) : chunk % (kExtent / kWidth) * kWidth;
       const int step = kAlongK ? chunk % (kDepth / kWidth) * kWidth : chunk / (kExtent / kWidth);
-      const bool inside = (kChunks % kThreads == 0 || chunk < kChunks) && row < extent && step < depth;
+      const bool inside =
+          (kChunks % kThreads == 0 || chunk < kChunks) && row < extent && step < depth;
       const float* at = from + (kAlongK ? row * stride + step : step * stride + row);
       if constexpr (kVector) {
         const float4 zero = {0.0F, 0.0F, 0.0F, 0.0F};
@@ -101,12 +103,15 @@ __device__ void read_owned(const float* tile_row, int index, float (&out)[kCount
   }
 }
 
-template <typename Shape, bool kAAlongK, bool kBAlongK, bool kVector, bool kRanged>
-__global__ void __launch_bounds__(kThreads, 2) gemm_kernel(Gemm g, Batch batch, int tiles_m,
-                                                           int tiles_n) {
+enum class Kind { kPlain, kRanged, kChained };
+
+template <typename Shape, bool kAAlongK, bool kBAlongK, bool kVector, Kind kKind>
+__global__ void __launch_bounds__(kThreads, 2)
+    gemm_kernel(Gemm g, Batch batch, int tiles_m, int tiles_n) {
   using LoadA = Loader<Shape::kRows, Shape::kDepth, kAAlongK, kVector>;
   using LoadB = Loader<Shape::kCols, Shape::kDepth, kBAlongK, kVector>;
   constexpr int kTileRows = Shape::kTileRows, kTileCols = Shape::kTileCols;
+  constexpr bool kRanged = kKind == Kind::kRanged;
   __shared__ __align__(16) float tile_a[2][LoadA::kFloats];
   __shared__ __align__(16) float tile_b[2][LoadB::kFloats];
 
@@ -145,6 +150,20 @@ __global__ void __launch_bounds__(kThreads, 2) gemm_kernel(Gemm g, Batch batch, 
     }
   }
 
+  // Sums become elements of C: `add` to what is there.
+  const auto put = [&](bool add) {
+#pragma unroll
+    for (int r = 0; r < kTileRows; ++r) {
+      const int i = owned<kTileRows, Shape::kThreadRows>(ty, r);
+      if (i >= rows) continue;
+#pragma unroll
+      for (int q = 0; q < kTileCols; ++q) {
+        const int j = owned<kTileCols, Shape::kThreadCols>(tx, q);
+        if (j < cols) c[i * c_row + j] = add ? c[i * c_row + j] + sum[r][q] : sum[r][q];
+      }
+    }
+  };
+
   LoadA load_a;
   LoadB load_b;
   a += k_begin * g.a_k;
@@ -164,8 +183,10 @@ __global__ void __launch_bounds__(kThreads, 2) gemm_kernel(Gemm g, Batch batch, 
     }
     const auto step = [&](int p, bool masked) {
       float left[kTileRows], right[kTileCols];
-      read_owned<kTileRows, Shape::kThreadRows>(tile_a[stage] + p * (Shape::kRows + kPad), ty, left);
-      read_owned<kTileCols, Shape::kThreadCols>(tile_b[stage] + p * (Shape::kCols + kPad), tx, right);
+      read_owned<kTileRows, Shape::kThreadRows>(tile_a[stage] + p * (Shape::kRows + kPad), ty,
+                                                left);
+      read_owned<kTileCols, Shape::kThreadCols>(tile_b[stage] + p * (Shape::kCols + kPad), tx,
+                                                right);
 #pragma unroll
       for (int r = 0; r < kTileRows; ++r) {
         const int i = i0 + owned<kTileRows, Shape::kThreadRows>(ty, r);
@@ -178,9 +199,8 @@ __global__ void __launch_bounds__(kThreads, 2) gemm_kernel(Gemm g, Batch batch, 
       }
     };
     const int left_k = k - k0;
-    const bool diagonal = kRanged && (g.range == KRange::kUpTo
-                                          ? k0 + Shape::kDepth - 1 > i0
-                                          : k0 < i0 + Shape::kRows - 1);
+    const bool diagonal = kRanged && (g.range == KRange::kUpTo ? k0 + Shape::kDepth - 1 > i0
+                                                               : k0 < i0 + Shape::kRows - 1);
     if (kRanged && diagonal) {
       for (int p = 0; p < min(Shape::kDepth, left_k); ++p) step(p, true);
     } else if (left_k >= Shape::kDepth) {
@@ -189,38 +209,44 @@ __global__ void __launch_bounds__(kThreads, 2) gemm_kernel(Gemm g, Batch batch, 
     } else {
       for (int p = 0; p < left_k; ++p) step(p, false);
     }
-  }
-
+    if (kKind == Kind::kChained && (k0 + Shape::kDepth) % kChainSteps == 0 &&
+        k0 + Shape::kDepth < k) {
+      put(k0 >= kChainSteps);
 #pragma unroll
-  for (int r = 0; r < kTileRows; ++r) {
-    const int i = owned<kTileRows, Shape::kThreadRows>(ty, r);
-    if (i >= rows) continue;
+      for (int r = 0; r < kTileRows; ++r) {
 #pragma unroll
-    for (int q = 0; q < kTileCols; ++q) {
-      const int j = owned<kTileCols, Shape::kThreadCols>(tx, q);
-      if (j < cols) c[i * c_row + j] = sum[r][q];
+        for (int q = 0; q < kTileCols; ++q) sum[r][q] = 0.0F;
+      }
     }
   }
+  put(kKind == Kind::kChained && k > kChainSteps);
 }
 
 template <typename Shape, bool kAAlongK, bool kBAlongK, bool kVector>
-cudaError_t launch_ranged(const Gemm& g, const Batch& batch, cudaStream_t stream) {
+cudaError_t launch_kind(const Gemm& g, const Batch& batch, cudaStream_t stream) {
   const auto tiles_m = static_cast<int>((g.m + Shape::kRows - 1) / Shape::kRows);
   const auto tiles_n = static_cast<int>((g.n + Shape::kCols - 1) / Shape::kCols);
   const dim3 grid(static_cast<unsigned>(tiles_m) * static_cast<unsigned>(tiles_n),
                   static_cast<unsigned>(batch.outer * batch.inner));
-  if (g.range == KRange::kUpTo || g.range == KRange::kFrom) {
-    gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, true>
-        <<<grid, kThreads, 0, stream>>>(g, batch, tiles_m, tiles_n);
-  } else {
-    gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, false>
-        <<<grid, kThreads, 0, stream>>>(g, batch, tiles_m, tiles_n);
+  const auto run = [&](auto kernel) {
+    kernel<<<grid, kThreads, 0, stream>>>(g, batch, tiles_m, tiles_n);
+    return cudaGetLastError();
+  };
+  if (g.chained) {
+    // Built where it is used: A B.
+    if constexpr (kAAlongK && !kBAlongK) {
+      return run(gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, Kind::kChained>);
+    }
+    return cudaErrorInvalidValue;
   }
-  return cudaGetLastError();
+  if (g.range == KRange::kUpTo || g.range == KRange::kFrom) {
+    return run(gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, Kind::kRanged>);
+  }
+  return run(gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, Kind::kPlain>);
 }
 
-bool vector_reads(const float* data, std::int64_t stride, std::int64_t extent,
-                  std::int64_t outer, std::int64_t inner) {
+bool vector_reads(const float* data, std::int64_t stride, std::int64_t extent, std::int64_t outer,
+                  std::int64_t inner) {
   return reinterpret_cast<std::uintptr_t>(data) % 16 == 0 && stride % 4 == 0 && outer % 4 == 0 &&
          inner % 4 == 0 && (extent + 3) / 4 * 4 <= stride;
 }
@@ -228,13 +254,12 @@ bool vector_reads(const float* data, std::int64_t stride, std::int64_t extent,
 template <typename Shape, bool kAAlongK, bool kBAlongK>
 cudaError_t launch_vector(const Gemm& g, const Batch& batch, cudaStream_t stream) {
   // Four floats at once: the last ones of a row may lie beyond its end, in the row's own padding.
-  const bool vector =
-      vector_reads(g.a, kAAlongK ? g.a_row : g.a_k, kAAlongK ? g.k : g.m, batch.a_outer,
-                   batch.a_inner) &&
-      vector_reads(g.b, kBAlongK ? g.b_col : g.b_k, kBAlongK ? g.k : g.n, batch.b_outer,
-                   batch.b_inner);
-  return vector ? launch_ranged<Shape, kAAlongK, kBAlongK, true>(g, batch, stream)
-                : launch_ranged<Shape, kAAlongK, kBAlongK, false>(g, batch, stream);
+  const bool vector = vector_reads(g.a, kAAlongK ? g.a_row : g.a_k, kAAlongK ? g.k : g.m,
+                                   batch.a_outer, batch.a_inner) &&
+                      vector_reads(g.b, kBAlongK ? g.b_col : g.b_k, kBAlongK ? g.k : g.n,
+                                   batch.b_outer, batch.b_inner);
+  return vector ? launch_kind<Shape, kAAlongK, kBAlongK, true>(g, batch, stream)
+                : launch_kind<Shape, kAAlongK, kBAlongK, false>(g, batch, stream);
 }
 
 template <typename Shape>

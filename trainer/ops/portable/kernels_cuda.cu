@@ -56,8 +56,7 @@ __global__ void rms_norm_kernel(const float* x, const float* weight, float eps, 
   if (row >= rows) return;
   x += row * cols;
   y += row * cols;
-  const float inverse =
-      portable_rsqrt(warp_dot(x, x, cols) / static_cast<float>(cols) + eps);
+  const float inverse = portable_rsqrt(warp_dot(x, x, cols) / static_cast<float>(cols) + eps);
   if (lane() == 0) rstd[row] = inverse;
   for (std::int64_t i = lane(); i < cols; i += kWarp) {
     y[i] = rms_norm_element(x[i], inverse, weight[i]);
@@ -203,8 +202,9 @@ template <typename Apply>
 cudaError_t each(std::int64_t n, cudaStream_t stream, Apply apply) {
   if (n == 0) return cudaSuccess;
   constexpr unsigned kGridMax = 132 * 32;
-  const auto grid = blocks_for(n, kThreads);
-  each_kernel<<<grid < kGridMax ? grid : kGridMax, kThreads, 0, stream>>>(n, apply);
+  const auto wanted = blocks_for(n, kThreads);
+  const auto grid = wanted > kGridMax ? kGridMax : wanted;
+  each_kernel<<<grid, kThreads, 0, stream>>>(n, apply);
   return cudaGetLastError();
 }
 
@@ -240,7 +240,8 @@ cudaError_t rope_cuda(const Heads& x, const float* cos, const float* sin, float 
 
 cudaError_t softmax_cuda(float* s, float scale, std::int64_t items, std::int64_t length,
                          std::int64_t ld, cudaStream_t stream) {
-  return rows_of_warps(softmax_kernel, items * length, stream, s, scale, items * length, length, ld);
+  return rows_of_warps(softmax_kernel, items * length, stream, s, scale, items * length, length,
+                       ld);
 }
 
 cudaError_t softmax_backward_cuda(const float* p, float* dp, const float* delta, float scale,
@@ -257,8 +258,7 @@ cudaError_t head_dots_cuda(const Heads& x, const Heads& y, float* out, cudaStrea
 
 cudaError_t swiglu_cuda(const float* gate, const float* up, float* y, std::int64_t n,
                         cudaStream_t stream) {
-  return each(n, stream,
-              [=] __device__(std::int64_t i) { y[i] = swiglu_element(gate[i], up[i]); });
+  return each(n, stream, [=] __device__(std::int64_t i) { y[i] = swiglu_element(gate[i], up[i]); });
 }
 
 cudaError_t swiglu_backward_cuda(const float* dy, const float* gate, const float* up, float* dgate,
@@ -305,8 +305,7 @@ cudaError_t grad_norm_cuda(const float* x, std::int64_t n, double* blocks, float
 
 cudaError_t clip_cuda(float* x, const float* norm, float max_norm, std::int64_t n,
                       cudaStream_t stream) {
-  return each(n, stream,
-              [=] __device__(std::int64_t i) { x[i] *= clip_factor(*norm, max_norm); });
+  return each(n, stream, [=] __device__(std::int64_t i) { x[i] *= clip_factor(*norm, max_norm); });
 }
 
 cudaError_t adamw_cuda(const AdamWScalars& scalars, const float* grad, float* param, float* exp_avg,

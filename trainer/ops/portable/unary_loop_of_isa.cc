@@ -1,5 +1,5 @@
-// Compiled once for each instruction set, as function TWINRUN_UNARY_LOOP. Calls no inline function but
-// static ones: of others the linker keeps one copy for all files, which may be that of AVX-512.
+// Compiled once for each instruction set, as function TWINRUN_UNARY_LOOP. Calls no inline function
+// but static ones: of others the linker keeps one copy for all files, which may be that of AVX-512.
 
 #include "trainer/ops/portable/unary.h"
 #include "trainer/ops/portable/unary_loops.h"
