@@ -4,11 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "tests/trainer/tiny_model.h"
+#include "trainer/ops/portable/portable_ops.h"
 
 namespace twinrun::trainer {
 namespace {
 
-class LlamaTest : public testing::Test {
+class LlamaTest : public testing::TestWithParam<bool> {
  protected:
   LlamaTest()
       : adapter_(tiny_config(), tiny_lora(), at::kCPU, at::kFloat),
@@ -34,13 +35,17 @@ class LlamaTest : public testing::Test {
     return sum;
   }
 
-  std::unique_ptr<OpSet> ops_ = make_torch_ops();
+  std::unique_ptr<OpSet> ops_ = GetParam() ? make_portable_ops(Isa::kAuto) : make_torch_ops();
   Adapter adapter_;
   Llama model_;
   DeviceBatch batch_;
 };
 
-TEST_F(LlamaTest, GradientIsTheSlopeOfTheLoss) {
+INSTANTIATE_TEST_SUITE_P(Ops, LlamaTest, testing::Bool(), [](const auto& mode) {
+  return std::string(mode.param ? "Portable" : "Torch");
+});
+
+TEST_P(LlamaTest, GradientIsTheSlopeOfTheLoss) {
   for (const DropoutKey& key : {DropoutKey{}, DropoutKey{.seed = 9, .step = 2, .p = 0.2}}) {
     loss(key);
     for (const auto& [name, grad] : adapter_.named_grads()) {
@@ -59,7 +64,7 @@ TEST_F(LlamaTest, GradientIsTheSlopeOfTheLoss) {
   }
 }
 
-TEST_F(LlamaTest, LossIsTheCrossEntropyOfTheLogits) {
+TEST_P(LlamaTest, LossIsTheCrossEntropyOfTheLogits) {
   const auto logits = model_.logits(batch_.ids_N.view({3, 10})).view({30, 61});
   const auto expected = -at::log_softmax(logits.index_select(0, batch_.positions_L), -1)
                              .gather(1, batch_.targets_L.unsqueeze(1))
@@ -67,7 +72,7 @@ TEST_F(LlamaTest, LossIsTheCrossEntropyOfTheLogits) {
   EXPECT_NEAR(loss(), expected.item<double>(), 1e-4);
 }
 
-TEST_F(LlamaTest, PaddingOnTheRightChangesNoLoss) {
+TEST_P(LlamaTest, PaddingOnTheRightChangesNoLoss) {
   const auto before = loss();
   auto padded = at::cat({batch_.ids_N.view({3, 10}), at::full({3, 5}, 7, at::kLong)}, 1);
   batch_.ids_N = padded.reshape(-1);
@@ -76,14 +81,14 @@ TEST_F(LlamaTest, PaddingOnTheRightChangesNoLoss) {
   EXPECT_NEAR(loss(), before, 1e-5);
 }
 
-TEST_F(LlamaTest, AdapterWithZeroBIsTheBaseModel) {
+TEST_P(LlamaTest, AdapterWithZeroBIsTheBaseModel) {
   adapter_.init(1, at::kFloat);
   const auto ids = batch_.ids_N.view({3, 10});
   Llama base(tiny_config(), random_llama(tiny_config(), 5, at::kFloat, at::kCPU), *ops_, nullptr);
   EXPECT_TRUE(at::equal(model_.logits(ids), base.logits(ids)));
 }
 
-TEST_F(LlamaTest, FrozenWeightsStay) {
+TEST_P(LlamaTest, FrozenWeightsStay) {
   const auto before = model_.weights().layers[1].linears[3].clone();
   loss();
   EXPECT_TRUE(at::equal(before, model_.weights().layers[1].linears[3]));

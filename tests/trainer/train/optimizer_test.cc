@@ -16,8 +16,8 @@ class StepOps : public testing::TestWithParam<bool> {
  protected:
   std::unique_ptr<OpSet> ops_ = GetParam() ? make_portable_ops(Isa::kAuto) : make_torch_ops();
 };
-INSTANTIATE_TEST_SUITE_P(Modes, StepOps, testing::Bool(), [](const auto& info) {
-  return std::string(info.param ? "Portable" : "Torch");
+INSTANTIATE_TEST_SUITE_P(Modes, StepOps, testing::Bool(), [](const auto& mode) {
+  return std::string(mode.param ? "Portable" : "Torch");
 });
 
 TEST_P(StepOps, AdamWFollowsThePaperInDoublePrecision) {

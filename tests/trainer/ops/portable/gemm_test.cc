@@ -72,7 +72,8 @@ TEST(PortableGemm, TouchesNothingBesideC) {
       const auto column = static_cast<std::int64_t>(at) % random.gemm.c_row;
       const bool inside = column < random.gemm.n &&
                           static_cast<std::int64_t>(at) / random.gemm.c_row < random.gemm.m;
-      if (!inside) ASSERT_TRUE(same(c[at], random.c[at])) << at;
+      if (inside) continue;
+      ASSERT_TRUE(same(c[at], random.c[at])) << at;
     }
   }
 }

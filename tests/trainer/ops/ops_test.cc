@@ -8,6 +8,7 @@
 
 #include "trainer/ops/dropout.h"
 #include "trainer/ops/op_set.h"
+#include "trainer/ops/portable/portable_ops.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -26,17 +27,38 @@ testing::AssertionResult close(const at::Tensor& a, const at::Tensor& b) {
 
 at::Tensor leaf(at::IntArrayRef shape) { return at::randn(shape).set_requires_grad(true); }
 
-class TorchOps : public testing::Test {
+/// Every implementation of the op set; the portable one with each kind of CPU kernel.
+class Ops : public testing::TestWithParam<const char*> {
  protected:
-  void SetUp() override { at::manual_seed(1); }
+  void SetUp() override {
+    at::manual_seed(1);
+    const std::string name = GetParam();
+    if (name == "Torch") return;
+    const auto isa = name == "PortableAvx512" ? Isa::kAvx512
+                     : name == "PortableAvx2" ? Isa::kAvx2
+                                              : Isa::kPlain;
+    ops_ = make_portable_ops(isa);
+  }
   std::unique_ptr<OpSet> ops_ = make_torch_ops();
 };
+
+std::vector<const char*> names_of_op_sets() {
+  std::vector<const char*> names = {"Torch", "PortablePlain"};
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
+    names.push_back("PortableAvx2");
+  }
+  if (__builtin_cpu_supports("avx512bw")) names.push_back("PortableAvx512");
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, Ops, testing::ValuesIn(names_of_op_sets()),
+                         [](const auto& mode) { return std::string(mode.param); });
 
 at::Tensor plain_rms_norm(const at::Tensor& x, const at::Tensor& weight) {
   return x * (x.pow(2).mean(-1, true) + 1e-5).rsqrt() * weight;
 }
 
-TEST_F(TorchOps, RmsNormAndItsGradient) {
+TEST_P(Ops, RmsNormAndItsGradient) {
   const auto x = leaf({37, 96});
   const auto weight = at::randn({96}), dy = at::randn({37, 96});
   const auto y = plain_rms_norm(x, weight);
@@ -65,17 +87,17 @@ void check_lora_linear(OpSet& ops, double p) {
   EXPECT_TRUE(close(grads.b_OR - 1, b.grad()));
 }
 
-TEST_F(TorchOps, LoraLinearAndItsGradients) { check_lora_linear(*ops_, 0); }
-TEST_F(TorchOps, LoraLinearWithDropoutAndItsGradients) { check_lora_linear(*ops_, 0.3); }
+TEST_P(Ops, LoraLinearAndItsGradients) { check_lora_linear(*ops_, 0); }
+TEST_P(Ops, LoraLinearWithDropoutAndItsGradients) { check_lora_linear(*ops_, 0.3); }
 
-TEST_F(TorchOps, FrozenLinearPassesTheGradientAlone) {
+TEST_P(Ops, FrozenLinearPassesTheGradientAlone) {
   const auto weight = at::randn({32, 24}), dy = at::randn({40, 32});
   const auto dx = ops_->lora_linear_backward(dy, weight, nullptr, {}, nullptr, {}, true);
   EXPECT_TRUE(close(dx, at::mm(dy, weight)));
   EXPECT_FALSE(ops_->lora_linear_backward(dy, weight, nullptr, {}, nullptr, {}, false).defined());
 }
 
-TEST_F(TorchOps, RopeBackwardIsTheOppositeRotation) {
+TEST_P(Ops, RopeBackwardIsTheOppositeRotation) {
   const auto angles = at::randn({9, 16});
   const auto both = at::cat({angles, angles}, -1);
   const auto cos = both.cos(), sin = both.sin();
@@ -106,12 +128,12 @@ void check_attention(OpSet& ops, std::int64_t kv_heads, std::int64_t length) {
   EXPECT_TRUE(close(d.dv_BKTE, v.grad()));
 }
 
-TEST_F(TorchOps, CausalAttentionAndItsGradients) { check_attention(*ops_, 6, 50); }
-TEST_F(TorchOps, GroupedQueryAttentionAndItsGradients) { check_attention(*ops_, 2, 77); }
+TEST_P(Ops, CausalAttentionAndItsGradients) { check_attention(*ops_, 6, 50); }
+TEST_P(Ops, GroupedQueryAttentionAndItsGradients) { check_attention(*ops_, 2, 77); }
 // One token attends to itself alone: o = v and dv = do, while dq and dk are zero. A kernel gets
 // them as (do.v - do.o) k / 8, the difference of two sums of E = 64 products: each is off by at
 // most E eps sum |do v| (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.1).
-TEST_F(TorchOps, AttentionOfOneToken) {
+TEST_P(Ops, AttentionOfOneToken) {
   const auto q = at::randn({2, 6, 1, 64}), k = at::randn({2, 6, 1, 64}),
              v = at::randn({2, 6, 1, 64});
   const auto dout = at::randn({2, 6, 1, 64});
@@ -124,7 +146,7 @@ TEST_F(TorchOps, AttentionOfOneToken) {
   EXPECT_TRUE((d.dk_BKTE.abs() <= slack * q.abs()).all().item<bool>());
 }
 
-TEST_F(TorchOps, SwigluAndItsGradients) {
+TEST_P(Ops, SwigluAndItsGradients) {
   const auto gate = leaf({20, 48}), up = leaf({20, 48});
   const auto dy = at::randn({20, 48});
   const auto y = gate * at::sigmoid(gate) * up;
@@ -135,7 +157,7 @@ TEST_F(TorchOps, SwigluAndItsGradients) {
   EXPECT_TRUE(close(dup, up.grad()));
 }
 
-TEST_F(TorchOps, CrossEntropyAndItsGradientAcrossChunks) {
+TEST_P(Ops, CrossEntropyAndItsGradientAcrossChunks) {
   // 1,500 rows: one whole chunk of 1,024 and a rest.
   const auto x = leaf({1500, 16});
   const auto weight = at::randn({50, 16});
@@ -148,7 +170,7 @@ TEST_F(TorchOps, CrossEntropyAndItsGradientAcrossChunks) {
   EXPECT_TRUE(close(ours.dx_LD, x.grad()));
 }
 
-TEST_F(TorchOps, EmbeddingPicksRows) {
+TEST_P(Ops, EmbeddingPicksRows) {
   const auto weight = at::randn({10, 4});
   const auto ids = at::tensor({3, 0, 9, 3}, at::kLong);
   EXPECT_TRUE(at::equal(ops_->embedding(ids, weight)[2], weight[9]));
