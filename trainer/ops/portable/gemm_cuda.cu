@@ -264,7 +264,8 @@ cudaError_t launch_vector(const Gemm& g, const Batch& batch, cudaStream_t stream
 
 template <typename Shape>
 cudaError_t launch(const Gemm& g, const Batch& batch, cudaStream_t stream) {
-  const bool a_along_k = g.a_k == 1, b_along_k = g.b_k == 1;
+  // Of a matrix of one column both strides may be 1: then either reading is right.
+  const bool a_along_k = g.a_k == 1, b_along_k = g.b_k == 1 && g.b_col != 1;
   if (a_along_k && b_along_k) return launch_vector<Shape, true, true>(g, batch, stream);
   if (a_along_k) return launch_vector<Shape, true, false>(g, batch, stream);
   if (b_along_k) return launch_vector<Shape, false, true>(g, batch, stream);
