@@ -4,8 +4,9 @@
 //
 // The C library's double function decides where no boundary between floats is within 2^-44 of it,
 // relative (its error is below 2^-51, glibc manual, "Errors in Math Functions"); MPFR decides the
-// others, with 256 bits. "nearest" is the argument whose exact value lies nearest to the middle
-// between two floats, of those that MPFR was asked for.
+// others, with 256 bits. "hard" are the arguments whose exact values lie nearest to the middle
+// between two floats, of those that MPFR was asked for: x, the rounded result, the distance to the
+// middle.
 
 #include <mpfr.h>
 
@@ -21,6 +22,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bench/unary_functions.h"
@@ -44,22 +46,33 @@ struct Misrounded {
   float x, ours, exact;
 };
 
+struct HardCase {
+  double boundary_ulp;  ///< distance of the exact value to the middle of two floats
+  float x, exact;
+};
+
+constexpr std::size_t kHardCases = 16;
+
 struct Findings {
   std::int64_t inputs = 0, asked = 0;
   std::vector<Misrounded> misrounded;
-  double error_ulp_max = 0.5;           ///< of a misrounded one, else the bound of correct rounding
-  double boundary_ulp_min = kInfinity;  ///< distance of an exact value to the middle of two floats
-  float nearest = 0;
+  std::vector<HardCase> hard;  ///< ascending
+  double error_ulp_max = 0.5;  ///< of a misrounded one, else the bound of correct rounding
 
   void add(const Findings& other) {
     inputs += other.inputs;
     asked += other.asked;
     misrounded.insert(misrounded.end(), other.misrounded.begin(), other.misrounded.end());
+    for (const HardCase& one : other.hard) add(one);
     error_ulp_max = std::max(error_ulp_max, other.error_ulp_max);
-    if (other.boundary_ulp_min < boundary_ulp_min) {
-      boundary_ulp_min = other.boundary_ulp_min;
-      nearest = other.nearest;
-    }
+  }
+
+  void add(const HardCase& one) {
+    const auto harder = [](const HardCase& a, const HardCase& b) {
+      return std::pair(a.boundary_ulp, a.x) < std::pair(b.boundary_ulp, b.x);
+    };
+    hard.insert(std::upper_bound(hard.begin(), hard.end(), one, harder), one);
+    if (hard.size() > kHardCases) hard.pop_back();
   }
 };
 
@@ -152,11 +165,7 @@ Findings check_block(Unary function, UnaryLoop loop, std::int64_t begin, std::in
     const float exact = decided ? below : oracle.evaluate(x[i]);
     if (!decided) {
       ++found.asked;
-      const double distance = std::isinf(exact) ? kInfinity : oracle.boundary_ulp(exact);
-      if (distance < found.boundary_ulp_min) {
-        found.boundary_ulp_min = distance;
-        found.nearest = x[i];
-      }
+      if (!std::isinf(exact)) found.add(HardCase{oracle.boundary_ulp(exact), x[i], exact});
     }
     if (same_float(y[i], exact)) continue;
     oracle.evaluate(x[i]);
@@ -193,10 +202,9 @@ void print(const char* name, const Findings& found, double seconds) {
   std::printf("%-5s %lld inputs, %zu misrounded, maximum error %.9g ulp, %.1f s\n", name,
               static_cast<long long>(found.inputs), found.misrounded.size(), found.error_ulp_max,
               seconds);
-  if (found.asked > 0) {
-    std::printf("      MPFR asked for %lld; nearest to a boundary: %a, 2^%.2f ulp\n",
-                static_cast<long long>(found.asked), found.nearest,
-                std::log2(found.boundary_ulp_min));
+  std::printf("      MPFR asked for %lld\n", static_cast<long long>(found.asked));
+  for (const HardCase& one : found.hard) {
+    std::printf("      hard %a %a 2^%.2f ulp\n", one.x, one.exact, std::log2(one.boundary_ulp));
   }
   for (const Misrounded& one : found.misrounded) {
     std::printf("      MISROUNDED %a: %a, correctly %a\n", one.x, one.ours, one.exact);

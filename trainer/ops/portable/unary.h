@@ -114,7 +114,7 @@ struct ReducedAngle {
 /// Payne and Hanek, "Radian reduction for trigonometric functions", 1983: of the bits of 2 / pi
 /// only those matter that neither make whole turns nor come out too small. 128 of them, times the
 /// 24 of the mantissa, leave r an absolute error below 2^-95; no float other than 0 comes closer to
-/// a multiple of pi / 2 than 2^-31. REQUIRES: 1/2 <= magnitude < infinity.
+/// a multiple of pi / 2 than 2^-30. REQUIRES: 1/2 <= magnitude < infinity.
 TWINRUN_HOST_DEVICE static inline ReducedAngle reduce_angle(float magnitude) {
   // 32 zero bits, then 256 bits of 2 / pi.
   constexpr std::uint32_t kTwoOverPi[9] = {0,          0xA2F9836E, 0x4E441529,
