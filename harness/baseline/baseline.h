@@ -44,7 +44,9 @@ struct BaselineReport {
 ///                    run that was to stop early, for the steps that it has
 ///  NOT_REPRODUCED    baseline_differs: `first` has step and field
 ///  EVIDENCE_INVALID  the curve is not intact: the reasons of read_curve
-///  INVALID           non_finite: the same non-finite bits in both
+///  INVALID           non_finite: the same non-finite bits in both; different_length: lines that do
+///                    not stand beside each other, which records found whole can only come to if
+///                    one changes meanwhile
 ///  INCONCLUSIVE      no_promise, no_steps; no_baseline if missing_fails
 ///  NOT_RUN           no_baseline: `nearest` has the curves that come closest; run_failed: the run
 ///                    is not intact, so neither its key nor its end is known
