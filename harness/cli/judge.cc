@@ -185,6 +185,15 @@ void state_runs(const JudgeInput& input, VerdictReport& report) {
   report.control_runs.back().injected = injections_of(input.control->view);
 }
 
+BaselineReport judge_baseline(const JudgeInput& input) {
+  if (!input.baseline || input.runs.empty()) return {};
+  BaselineReport report = check_baseline(input.runs.front().view, *input.baseline);
+  if (!report.file.empty()) {
+    report.curve = input.base.empty() ? report.file : fs::relative(report.file, input.base);
+  }
+  return report;
+}
+
 }  // namespace
 
 std::string manifest_text(const RunView& view, const std::string& field) {
@@ -202,9 +211,10 @@ VerdictReport judge(const JudgeInput& input) {
   report.without_controls = input.without_controls;
   report.comparisons = compare_pairs(input.runs);
   report.controls = run_controls(input);
+  report.baseline = judge_baseline(input);
   report.checks = {twin_check(input.runs, report.comparisons),
                    controls_check(input, report.controls),
-                   {"baseline", Verdict::kNotRun, "not_built", "not built yet"},
+                   report.baseline.check,
                    {"inference", Verdict::kNotRun, "not_built", "not built yet"},
                    {"bench", Verdict::kNotRun, "not_built", "not built yet"}};
   report.verdict = overall(report.checks);

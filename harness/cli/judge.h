@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/baseline/baseline.h"
 #include "harness/launch/launch.h"
 #include "harness/report/verdict_json.h"
 
@@ -25,16 +26,19 @@ struct JudgeInput {
   std::string control_missing;       ///< why there is none; for people
   bool without_controls = false;     ///< the caller waives seed-plus-one, and the verdict says so
   std::uint64_t controls_seed = 0;
+  std::optional<BaselineRequest> baseline;  ///< the first run is held against it, if asked for
   std::filesystem::path base;  ///< folder that run folders are told relative to; empty: as they are
 };
 
 /// Whether every run is complete and intact, so that controls mean something.
 bool all_intact(const std::vector<JudgedRun>& runs);
 
-/// Compares every pair, runs the controls, and puts the verdict together: everything but the times.
+/// Compares every pair, runs the controls, holds the first run against its baseline, and puts the
+/// verdict together: everything but the times.
 ///
 /// Which faults were planted is read only after the verdict stands. Green takes all of: every pair
-/// equal, every control run and passed, seed-plus-one among them unless waived.
+/// equal, every control run and passed, seed-plus-one among them unless waived; and of a baseline
+/// that was asked for that nothing is wrong with it.
 VerdictReport judge(const JudgeInput& input);
 
 /// The run as a verdict states it, without its injections.

@@ -33,6 +33,19 @@ std::string unknown_flag(const CommandSpec& spec, const std::string& flag) {
          (near.empty() ? "" : "; did you mean '" + near + "'?");
 }
 
+/// Says so where a flag whose value may be left out has taken the operand that is missing.
+std::string taken_by_flag(const CommandSpec& spec, const ParsedCommand& parsed) {
+  for (const auto& option : spec.flags.options()) {
+    const auto& value = *option->semantic();
+    const bool optional = value.min_tokens() == 0 && value.max_tokens() == 1;
+    if (!optional || parsed.text(option->long_name()).empty()) continue;
+    const std::string flag = "--" + option->long_name();
+    return "; " + flag + " took '" + one_line(parsed.text(option->long_name())) +
+           "' for its value: name it before " + flag;
+  }
+  return "";
+}
+
 void require_operands(const CommandSpec& spec, const std::string& hint, std::size_t found) {
   if (found < spec.operands_min) {
     throw UsageError("twinrun " + spec.name + ": " + spec.operands + " is missing" + hint);
@@ -78,7 +91,9 @@ std::optional<ParsedCommand> parse_command(CommandSpec spec, const std::vector<s
     return std::nullopt;
   }
   parsed.operands = parsed.list(kOperands);
-  require_operands(spec, hint, parsed.operands.size());
+  const bool missing = parsed.operands.size() < spec.operands_min;
+  require_operands(spec, (missing ? taken_by_flag(spec, parsed) : "") + hint,
+                   parsed.operands.size());
   return parsed;
 }
 

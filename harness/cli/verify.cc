@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "harness/baseline/write_curve.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/execute.h"
 #include "harness/cli/inject.h"
@@ -13,6 +14,7 @@
 #include "harness/protocol/record_writer.h"
 #include "harness/report/progress.h"
 #include "harness/report/terminal.h"
+#include "harness/report/text.h"
 
 namespace twinrun::harness {
 namespace {
@@ -40,16 +42,24 @@ CommandSpec verify_spec() {
       ("trainer", po::value<std::string>()->value_name("PROGRAM"),
        "twinrun-train to use (default: beside twinrun, then PATH)")  //
       ("inject", po::value<std::vector<std::string>>()->value_name("RUN:KIND@STEP"),
-       "for testing: plant a fault in run a, b, ... or both (every run)")                       //
-      ("baseline", "not built yet")                                                             //
-      ("on-missing-baseline", po::value<std::string>()->value_name("ACTION"), "not built yet")  //
-      ("quiet", "no progress on stderr")                                                        //
+       "for testing: plant a fault in run a, b, ... or both (every run)")  //
+      ("baseline", po::value<std::string>()->implicit_value("", "curves")->value_name("DIR"),
+       "hold run a against the curve of its fingerprint in DIR (default: the folder curves "
+       "beside the case); stands behind CASE.yaml")  //
+      ("on-missing-baseline", po::value<std::string>()->value_name("ACTION"),
+       "where there is no such curve: warn (default; the twins alone decide) or fail "
+       "(INCONCLUSIVE)")  //
+      ("write-curve", po::value<std::string>()->value_name("FILE"),
+       "freeze run a as FILE.jsonl, or as FOLDER/FINGERPRINT.jsonl, if the verdict is "
+       "REPRODUCED")                      //
+      ("quiet", "no progress on stderr")  //
       ("json", "print verdict.json instead of text");
   spec.notes =
       "exit code: 0 reproduced, 1 not reproduced, 2 usage, 3 no verdict, 5 evidence broken";
   spec.example =
       "  twinrun verify baselines/smollm2-chat/case.yaml\n"
-      "  twinrun verify case.yaml --runs 3 --set train.steps=5 --out /tmp/three";
+      "  twinrun verify case.yaml --runs 3 --set train.steps=5 --out /tmp/three\n"
+      "  twinrun verify case.yaml --baseline --on-missing-baseline fail";
   return spec;
 }
 
@@ -58,14 +68,41 @@ struct VerifyOptions {
   ResolvedCase resolved;
   std::vector<std::string> run_names;
   std::vector<RunInjection> injections;
+  std::optional<BaselineRequest> baseline;
+  std::optional<CurveTarget> curve;
   fs::path out;  ///< as the user is to read it
   bool quiet = false, json = false;
 };
 
-VerifyOptions read_options(const ParsedCommand& parsed) {
-  if (parsed.has("baseline") || parsed.has("on-missing-baseline")) {
-    throw UsageError("--baseline is known but not built yet");
+std::optional<BaselineRequest> baseline_request(const ParsedCommand& parsed) {
+  const std::string action = parsed.text("on-missing-baseline");
+  if (!parsed.has("baseline")) {
+    if (action.empty()) return std::nullopt;
+    throw UsageError("--on-missing-baseline says what to do for --baseline, which is not given");
   }
+  if (!action.empty() && action != "warn" && action != "fail") {
+    throw UsageError("--on-missing-baseline: '" + one_line(action) + "' has to be warn or fail");
+  }
+  const std::string given = parsed.text("baseline");
+  const fs::path beside = fs::path(parsed.operands.front()).parent_path() / "curves";
+  const fs::path folder = given.empty() ? beside : fs::path(given);
+  // Of the default one only that it is no folder is an error: a case need not have curves yet.
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored) && (!given.empty() || fs::exists(folder, ignored))) {
+    throw UsageError("--baseline: '" + folder.string() + "' is no folder; name that of the curves");
+  }
+  return BaselineRequest{folder, action == "fail"};
+}
+
+std::optional<CurveTarget> curve_to_write(const ParsedCommand& parsed) {
+  if (!parsed.has("write-curve")) return std::nullopt;
+  if (parsed.has("inject")) {
+    throw UsageError("--write-curve freezes what a case gives, so it does not go with --inject");
+  }
+  return curve_target(parsed.text("write-curve"), "--write-curve");
+}
+
+VerifyOptions read_options(const ParsedCommand& parsed) {
   VerifyOptions options;
   std::vector<std::string> overrides = parsed.list("set");
   if (parsed.has("runs")) overrides.push_back("verify.runs=" + parsed.text("runs"));
@@ -75,6 +112,8 @@ VerifyOptions read_options(const ParsedCommand& parsed) {
   }
   options.injections = parse_run_injections(parsed.list("inject"), options.run_names,
                                             planned_steps(options.resolved.config));
+  options.baseline = baseline_request(parsed);
+  options.curve = curve_to_write(parsed);
   options.quiet = parsed.has("quiet");
   options.json = parsed.has("json");
   options.out = parsed.has("out") ? fs::path(parsed.text("out"))
@@ -89,6 +128,7 @@ JudgeInput train_runs(const VerifyOptions& options) {
   JudgeInput input;
   input.base = fs::absolute(options.out);
   input.controls_seed = random_seed();
+  input.baseline = options.baseline;
   int index = 0;
   for (const std::string& name : options.run_names) {
     if (interrupt_signal() != 0) return input;
@@ -107,6 +147,20 @@ JudgeInput train_runs(const VerifyOptions& options) {
                     options.resolved, options.quiet);
   }
   return input;
+}
+
+/// Freezes run a where that was asked for and the verdict allows it, and says what came of it.
+void freeze_curve(const VerifyOptions& options, const JudgeInput& input,
+                  const VerdictReport& report, const std::string& verdict_text) {
+  if (!options.curve) return;
+  if (report.verdict != Verdict::kReproduced) {
+    std::cerr << "twinrun: no curve was written: the verdict is " << to_string(report.verdict)
+              << ", not REPRODUCED\n";
+    return;
+  }
+  const fs::path file =
+      write_curve(*options.curve, input.runs.front().view, verdict_text, report.ended);
+  std::cerr << "twinrun: run a is frozen as " << file.string() << "\n";
 }
 
 }  // namespace
@@ -130,6 +184,8 @@ int verify_command(const std::vector<std::string>& args) {
   std::cout << (options.json ? json
                              : terminal_text(report, {use_color(STDOUT_FILENO),
                                                       options.out / "verdict.json", options.out}));
+  std::cout.flush();
+  freeze_curve(options, input, report, json);
   return static_cast<int>(exit_code(report.verdict));
 }
 

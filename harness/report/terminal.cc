@@ -115,16 +115,15 @@ void add_head(Rows& rows, const VerdictReport& report) {
   rows.add("head", report.runs.front().head + " (all runs)");
 }
 
-void add_divergence(Rows& rows, const ComparisonReport& pair) {
-  if (!pair.comparison.first) return;
-  const Divergence& first = *pair.comparison.first;
+void add_divergence(Rows& rows, const Divergence& first, const std::string& a,
+                    const std::string& b) {
   std::string text = "step " + std::to_string(first.step) + ", " + first.field;
   if (first.ulps) {
     text += ", " + count_of(static_cast<long long>(*first.ulps), "ULP") + " apart";
   }
   rows.add("first", text);
-  rows.add("  in " + ellipsize(pair.a, 7), bits_text(first.bits_a, first.value_a));
-  rows.add("  in " + ellipsize(pair.b, 7), bits_text(first.bits_b, first.value_b));
+  rows.add("  in " + ellipsize(a, 7), bits_text(first.bits_a, first.value_a));
+  rows.add("  in " + ellipsize(b, 7), bits_text(first.bits_b, first.value_b));
   if (!first.other_fields.empty()) {
     rows.add("  same step", "also " + list_words(first.other_fields));
   }
@@ -207,18 +206,37 @@ void add_controls(Rows& rows, const VerdictReport& report) {
   if (!missing.empty()) rows.add("", "not run: " + list_words(missing) + " (" + why + ")");
 }
 
-/// Checks that did not run, those of one reason together; controls have a row of their own.
+/// How the first run stands to its baseline, if that was asked for. `details`: with the bits that
+/// differ, which would take the place of what differs between the runs themselves.
+void add_baseline(Rows& rows, const VerdictReport& report, const TerminalOptions& options,
+                  bool details) {
+  const BaselineReport& baseline = report.baseline;
+  if (baseline.check.reason == "not_asked") return;
+  const bool said = baseline.check.message == headline(report);
+  if (!said) rows.add_wrapped("baseline", baseline.check.message, 3);
+  if (!baseline.sha256.empty()) {
+    rows.add(said ? "baseline" : "", (options.folder / baseline.curve).lexically_normal().string());
+  }
+  if (!details || !baseline.first) return;
+  add_divergence(rows, *baseline.first, "a", "curve");
+  rows.add("  tensors", "not named: a curve holds the digests of groups only");
+  add_differences(rows, "suspects", baseline.suspects, 3);
+}
+
+/// Checks that did not run, those of one reason together; controls have a row of their own, and so
+/// has a baseline that was asked for.
 void add_not_run(Rows& rows, const VerdictReport& report) {
   std::map<std::string, std::vector<std::string>> by_reason;
   for (const Check& check : report.checks) {
     if (check.verdict != Verdict::kNotRun || check.name == "controls") continue;
+    if (check.name == "baseline" && check.reason != "not_asked") continue;
     by_reason[check.message].push_back(check.name);
   }
-  std::vector<std::string> parts;
+  std::string text;
   for (const auto& [reason, names] : by_reason) {
-    parts.push_back(list_words(names) + " (" + reason + ")");
+    text += (text.empty() ? "" : "; ") + list_words(names) + " (" + reason + ")";
   }
-  if (!parts.empty()) rows.add_wrapped("not run", list_words(parts), 2);
+  if (!text.empty()) rows.add_wrapped("not run", text, 2);
 }
 
 void add_cost(Rows& rows, const VerdictReport& report) {
@@ -263,13 +281,16 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
   if (!fits) rows.add_wrapped("", sentence, 3);
   add_compared(rows, report);
   add_head(rows, report);
-  if (const ComparisonReport* pair = deciding_pair(report)) {
-    add_divergence(rows, *pair);
+  const ComparisonReport* pair = deciding_pair(report);
+  const bool twins_differ = pair != nullptr && pair->comparison.first;
+  if (pair != nullptr) {
+    if (twins_differ) add_divergence(rows, *pair->comparison.first, pair->a, pair->b);
     add_differences(rows, "not the same", pair->comparison.key_differences, 4);
     add_suspects(rows, pair->comparison.suspects);
   }
   add_failed_runs(rows, report.runs);
   add_controls(rows, report);
+  add_baseline(rows, report, options, !twins_differ);
   add_not_run(rows, report);
   add_cost(rows, report);
   if (!options.evidence.empty()) rows.add_reserved("evidence", options.evidence.string());

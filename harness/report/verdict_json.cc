@@ -64,11 +64,32 @@ json to_json(const Check& check) {
           {"message", check.message}};
 }
 
+json to_json(const NearCurve& near) {
+  return {{"fingerprint", near.fingerprint}, {"differences", to_json(near.differences)}};
+}
+
 template <typename T>
 json list_of(const std::vector<T>& items) {
   json list = json::array();
   for (const T& item : items) list.push_back(to_json(item));
   return list;
+}
+
+json text_or_null(const std::string& text) { return text.empty() ? json(nullptr) : json(text); }
+
+// Null where no curve was looked for.
+json to_json(const BaselineReport& report) {
+  if (report.file.empty()) return nullptr;
+  return {{"curve", report.curve.generic_string()},
+          {"fingerprint", report.fingerprint},
+          {"sha256", text_or_null(report.sha256)},
+          {"head", text_or_null(report.head)},
+          {"curve_steps", report.curve_steps},
+          {"steps_compared", report.steps_compared},
+          {"comparisons", report.comparisons},
+          {"first", report.first ? to_json(*report.first) : json(nullptr)},
+          {"suspects", to_json(report.suspects)},
+          {"nearest", list_of(report.nearest)}};
 }
 
 json judgement_with_digest(const json& judgement) {
@@ -121,6 +142,7 @@ json to_json(const VerdictReport& report) {
           {"tensors_covered", report.tensors_covered},
           {"controls", list_of(report.controls)},
           {"controls_seed", report.controls_seed},
+          {"baseline", to_json(report.baseline)},
           {"judgement", judgement_with_digest(report.judgement)},
           {"key", report.key},
           {"fingerprint", report.fingerprint},

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/baseline/baseline.h"
 #include "harness/compare/compare.h"
 #include "harness/compare/verdict.h"
 
@@ -51,6 +52,7 @@ struct VerdictReport {
   std::vector<RunReport> control_runs;
   std::vector<ComparisonReport> comparisons;
   std::vector<ControlOutcome> controls;
+  BaselineReport baseline;
   std::uint64_t controls_seed = 0;   ///< below 2^53
   std::int64_t tensors_covered = 0;  ///< tensors whose digests the lines of one step stand for
   nlohmann::json judgement;          ///< null if no run says how it wants to be judged

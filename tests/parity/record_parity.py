@@ -292,8 +292,57 @@ class Schemas(unittest.TestCase):
             {"exit_code": 7},
             {"checks": []},
             {"comparisons_made": -1},
+            {"baseline": {}},
+            {"baseline": {"curve": "x"}},
         ):
             self.assertFalse(of_verdict.is_valid({**verdict, **change}), change)
+
+    def test_a_description_of_a_curve_of_the_agreed_shape_is_valid(self):
+        key = {"identity": "a" * 64, "arithmetic": "portable-f32/1", "numerics": "portable"}
+        maker = {
+            "twinrun_version": "0.1.0",
+            "git_commit": "",
+            "git_dirty": False,
+            "trainer_binary": None,
+            "device_name": "GPU",
+            "driver": None,
+            "cpu_model": "CPU",
+            "date": "2026-03-01T12:00:00Z",
+            "verdict_sha256": "b" * 64,
+        }
+        accepted = {
+            "who": "somebody",
+            "when": "2026-03-01T12:00:00Z",
+            "why": "a new order of reduction",
+            "verdict_sha256": "c" * 64,
+        }
+        curve = {
+            "schema": 1,
+            "key": key,
+            "sha256": "d" * 64,
+            "head": "e" * 64,
+            "made_by": maker,
+            "accepted": None,
+        }
+        of_curve = validator(ARGUMENTS.source, "curve")
+        of_curve.validate(curve)
+        of_curve.validate({**curve, "accepted": accepted})
+        of_curve.validate({**curve, "key": {**key, "device": {"name": "GPU"}, "world_size": 1}})
+        for field in curve:
+            without = {k: v for k, v in curve.items() if k != field}
+            self.assertFalse(of_curve.is_valid(without), field)
+        for change in (
+            {"extra": 1},
+            {"schema": 2},
+            {"sha256": "D" * 64},
+            {"head": None},
+            {"key": {}},
+            {"made_by": {**maker, "extra": 1}},
+            {"made_by": {**maker, "verdict_sha256": None}},
+            {"accepted": {**accepted, "why": None}},
+            {"accepted": {"who": "somebody"}},
+        ):
+            self.assertFalse(of_curve.is_valid({**curve, **change}), change)
 
 
 def main():

@@ -19,12 +19,12 @@ ARGUMENTS = None
 STEPS = 8  # of the example
 
 
-def verify(case, out):
+def verify(case, out, *flags):
     """Exit code and verdict.json of `twinrun verify`; python3 is the Python that runs this."""
     environment = dict(os.environ)
     environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
     process = subprocess.run(
-        [ARGUMENTS.twinrun, "verify", case, "--out", out, "--quiet"],
+        [ARGUMENTS.twinrun, "verify", case, "--out", out, "--quiet", *flags],
         env=environment,
         capture_output=True,
         text=True,
@@ -94,6 +94,30 @@ class Verify(unittest.TestCase):
         self.expect_valid(verdict)
         control = os.path.join(self.out, "controls", "seed-plus-one")
         self.assertEqual(validate_run(ARGUMENTS.source, control)[0], 2 + 3)
+
+    def test_a_curve_of_the_example_is_valid_and_hit(self):
+        case = os.path.join(examples(), "plain_pytorch", "case.yaml")
+        curves = os.path.join(self.folder, "curves")
+        os.mkdir(curves)
+        code, verdict = verify(case, self.out, "--write-curve", curves)
+        self.assertEqual(code, 0, verdict["checks"])
+        curve = os.path.join(curves, verdict["fingerprint"])
+        with open(curve + ".json", encoding="utf-8") as file:
+            validator(ARGUMENTS.source, "curve").validate(json.load(file))
+        with open(curve + ".jsonl", encoding="utf-8") as file:
+            for line in file:
+                validator(ARGUMENTS.source, "steps").validate(json.loads(line))
+        unseeded = copy_unseeded(self.folder)
+        for which, flags, expected in (
+            (case, (), (0, "REPRODUCED", "bitwise")),
+            (case, ("--set", "seed=7"), (0, "NOT_RUN", "no_baseline")),
+            (unseeded, (), (1, "NOT_REPRODUCED", "baseline_differs")),
+        ):
+            out = os.path.join(self.folder, expected[2])
+            code, verdict = verify(which, out, "--baseline", curves, *flags)
+            validator(ARGUMENTS.source, "verdict").validate(verdict)
+            check = next(check for check in verdict["checks"] if check["name"] == "baseline")
+            self.assertEqual((code, check["verdict"], check["reason"]), expected, check)
 
     def test_the_example_without_a_seed_does_not(self):
         code, verdict = verify(copy_unseeded(self.folder), self.out)

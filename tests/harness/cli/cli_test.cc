@@ -33,7 +33,6 @@ TEST(CommandLine, WhatIsNotBuiltYetSaysSo) {
   for (const char* name : {"infer-check", "bench", "split", "baseline", "report"}) {
     EXPECT_THAT(usage_error({name}), HasSubstr("not built yet")) << name;
   }
-  EXPECT_THAT(usage_error({"verify", "case.yaml", "--baseline"}), HasSubstr("not built yet"));
 }
 
 TEST(CommandLine, HelpOfEveryCommandEndsInAnExample) {

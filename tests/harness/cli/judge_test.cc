@@ -47,10 +47,18 @@ TEST(Judge, ChecksThatAreNotBuiltAreShownAsNotRun) {
   JudgeInput input;
   input.runs = {missing_run("a"), missing_run("b")};
   const VerdictReport report = judge(input);
-  for (const char* name : {"baseline", "inference", "bench"}) {
+  for (const char* name : {"inference", "bench"}) {
     EXPECT_EQ(check_of(report, name).verdict, Verdict::kNotRun) << name;
     EXPECT_EQ(check_of(report, name).reason, "not_built") << name;
   }
+}
+
+TEST(Judge, ABaselineNobodyAskedForIsNotRun) {
+  JudgeInput input;
+  input.runs = {missing_run("a"), missing_run("b")};
+  EXPECT_EQ(check_of(judge(input), "baseline").reason, "not_asked");
+  input.baseline = BaselineRequest{"/nonexistent/curves", true};
+  EXPECT_EQ(check_of(judge(input), "baseline").reason, "run_failed");
 }
 
 TEST(RandomSeed, FitsIntoJsonAndChanges) {

@@ -41,7 +41,7 @@ inline VerdictReport reproduced_report() {
   }
   report.checks = {{"twin", Verdict::kReproduced, "bitwise", "runs a and b are equal in every bit"},
                    {"controls", Verdict::kReproduced, "passed", "every control passed"},
-                   {"baseline", Verdict::kNotRun, "not_built", "not built yet"},
+                   {"baseline", Verdict::kNotRun, "not_asked", "not asked for"},
                    {"inference", Verdict::kNotRun, "not_built", "not built yet"},
                    {"bench", Verdict::kNotRun, "not_built", "not built yet"}};
   report.controls_seed = 77;
@@ -75,6 +75,30 @@ inline VerdictReport diverged_report() {
   first.tensors_compared = 840;
   comparison.first = first;
   comparison.suspects = {{"/cpu/model", "Xeon", "EPYC"}};
+  return report;
+}
+
+/// The first run held against a curve from whose step 4 on its loss differs.
+inline VerdictReport drifted_report() {
+  VerdictReport report = reproduced_report();
+  report.verdict = Verdict::kNotReproduced;
+  BaselineReport& baseline = report.baseline;
+  baseline.check = {"baseline", Verdict::kNotReproduced, "baseline_differs",
+                    "run a and the baseline first differ at step 4, in loss by 1 ULP"};
+  report.checks[2] = baseline.check;
+  baseline.file = "curves/0123456789abcdef.jsonl";
+  baseline.curve = "../curves/0123456789abcdef.jsonl";
+  baseline.fingerprint = "0123456789abcdef";
+  baseline.sha256 = std::string(64, 'd');
+  baseline.head = std::string(64, 'e');
+  baseline.curve_steps = 10;
+  baseline.steps_compared = 4;
+  baseline.comparisons = 53;
+  baseline.first = diverged_report().comparisons[0].comparison.first;
+  baseline.first->step = 4;
+  baseline.first->tensors.clear();
+  baseline.first->tensors_differing = baseline.first->tensors_compared = 0;
+  baseline.suspects = {{"/driver", "581", "580"}};
   return report;
 }
 

@@ -45,8 +45,9 @@ TEST(TerminalText, GreenSaysWhatWasComparedAndWhereItLies) {
 }
 
 TEST(TerminalText, ChecksThatDidNotRunAreShown) {
-  EXPECT_THAT(terminal_text(reproduced_report(), kPlain),
-              HasSubstr("not run      baseline, inference and bench (not built yet)\n"));
+  EXPECT_THAT(
+      terminal_text(reproduced_report(), kPlain),
+      HasSubstr("not run      baseline (not asked for); inference and bench (not built yet)\n"));
 }
 
 TEST(TerminalText, DivergenceHasStepFieldBothBitsDistanceAndTensors) {
@@ -125,6 +126,8 @@ TEST(TerminalText, TheWorstThatCanHappenStillFits) {
   first.tensors.assign(20, "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight");
   report.comparisons[0].comparison.suspects.assign(40, {"/field", std::string(400, 'x'), nullptr});
   report.comparisons[0].comparison.key_differences.assign(40, {"/field", 1, 2});
+  report.baseline = drifted_report().baseline;
+  report.baseline.check.message = std::string(900, 'b');
   for (ControlOutcome& control : report.controls) {
     control.passed = false;
     control.message = std::string(500, 'c');
@@ -156,6 +159,54 @@ TEST(TerminalText, WithoutControlsStandsInTheCommandToo) {
   report.without_controls = true;
   EXPECT_THAT(terminal_text(report, kPlain),
               HasSubstr("twinrun compare out/a out/b --without-controls\n"));
+}
+
+TEST(TerminalText, ABaselineThatIsHitIsSaidWithItsCurve) {
+  VerdictReport report = drifted_report();
+  report.verdict = Verdict::kReproduced;
+  report.baseline.first.reset();
+  report.baseline.check =
+      report.checks[2] = {"baseline", Verdict::kReproduced, "bitwise", "run a equals it"};
+  const std::string text = terminal_text(report, kPlain);
+  expect_fits(text);
+  EXPECT_THAT(text, HasSubstr("  baseline     run a equals it\n"
+                              "               curves/0123456789abcdef.jsonl\n"
+                              "  not run      inference and bench (not built yet)\n"));
+}
+
+TEST(TerminalText, ABaselineThatDiffersShowsStepFieldBitsAndSuspects) {
+  const std::string text = terminal_text(drifted_report(), kPlain);
+  expect_fits(text);
+  EXPECT_THAT(text, StartsWith("NOT_REPRODUCED  smollm2-chat: run a and the baseline first"));
+  EXPECT_THAT(text, HasSubstr("  baseline     curves/0123456789abcdef.jsonl\n"
+                              "  first        step 4, loss, 1 ULP apart\n"
+                              "    in a       40a8a3ea   5.27000904\n"
+                              "    in curve   40a8a3eb   5.27000952\n"));
+  EXPECT_THAT(text, HasSubstr("not named: a curve holds the digests of groups only\n"));
+  EXPECT_THAT(text, HasSubstr("  suspects     /driver: \"581\", \"580\"\n"));
+}
+
+TEST(TerminalText, WhatTwinsDifferInIsNotMistakenForWhatTheBaselineDiffersIn) {
+  VerdictReport report = diverged_report();
+  report.baseline = drifted_report().baseline;
+  report.checks[2] = report.baseline.check;
+  const std::string text = terminal_text(report, kPlain);
+  expect_fits(text);
+  EXPECT_THAT(text, HasSubstr("first        step 5, loss"));
+  EXPECT_THAT(text, HasSubstr("baseline     run a and the baseline first differ at step 4"));
+  EXPECT_THAT(text, Not(HasSubstr("in curve")));
+}
+
+TEST(TerminalText, AMissingBaselineIsShownThoughTheTwinsAreGreen) {
+  VerdictReport report = reproduced_report();
+  report.baseline.check =
+      report.checks[2] = {"baseline", Verdict::kNotRun, "no_baseline",
+                          "no baseline for this machine: " + std::string(500, 'x')};
+  report.baseline.file = "curves/0123456789abcdef.jsonl";
+  const std::string text = terminal_text(report, kPlain);
+  expect_fits(text);
+  EXPECT_THAT(text, HasSubstr("  baseline     no baseline for this machine:"));
+  EXPECT_THAT(text, Not(HasSubstr("not run      baseline")));
 }
 
 TEST(TerminalText, ASingleRunSaysWhetherItIsComplete) {

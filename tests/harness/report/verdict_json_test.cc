@@ -40,7 +40,22 @@ TEST(VerdictJson, ACheckThatDidNotRunIsShown) {
   const json checks = to_json(reproduced_report()).at("checks");
   EXPECT_EQ(checks.at(2).at("name"), "baseline");
   EXPECT_EQ(checks.at(2).at("verdict"), "NOT_RUN");
-  EXPECT_EQ(checks.at(2).at("reason"), "not_built");
+  EXPECT_EQ(checks.at(2).at("reason"), "not_asked");
+}
+
+TEST(VerdictJson, HoldsTheBaselineOrNull) {
+  EXPECT_TRUE(to_json(reproduced_report()).at("baseline").is_null());
+  const json baseline = to_json(drifted_report()).at("baseline");
+  EXPECT_EQ(baseline.at("curve"), "../curves/0123456789abcdef.jsonl");
+  EXPECT_EQ(baseline.at("fingerprint"), "0123456789abcdef");
+  EXPECT_EQ(baseline.at("sha256"), std::string(64, 'd'));
+  EXPECT_EQ(baseline.at("head"), std::string(64, 'e'));
+  EXPECT_EQ(baseline.at("curve_steps"), 10);
+  EXPECT_EQ(baseline.at("steps_compared"), 4);
+  EXPECT_EQ(baseline.at("comparisons"), 53);
+  EXPECT_EQ(baseline.at("first").at("step"), 4);
+  EXPECT_EQ(baseline.at("suspects").at(0).at("field"), "/driver");
+  EXPECT_EQ(baseline.at("nearest"), json::array());
 }
 
 TEST(VerdictJson, TextIsJsonWhateverTheTrainerWrote) {
