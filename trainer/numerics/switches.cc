@@ -198,6 +198,11 @@ void add_cublas(Switches& list, const NumericsOptions& options, bool on_gpu) {
                   "without a workspace of fixed size cuBLAS may choose another split",
                   [] { return json(at::cuda::getChosenWorkspaceSize()); },
                   {}});
+  list.push_back({"cublaslt_workspace_bytes",
+                  nullptr,
+                  "",
+                  [] { return json(at::cuda::getCUDABlasLtWorkspaceSize()); },
+                  {}});
 }
 
 Switches all_switches(const NumericsOptions& options, c10::Device device) {
