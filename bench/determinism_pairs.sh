@@ -12,6 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export BUILD=$1 OUT=$2 PAIRS=${3:-10} CASE=${CASE:-baselines/smollm2-chat/case.yaml}
 export DEVICE=${DEVICE:-cuda} JOBS=${JOBS:-4} LENGTH=${LENGTH:-512}
+export OMP_WAIT_POLICY=PASSIVE  # processes at the same time must not spin on each other's cores
 mkdir -p "$OUT"
 exec python3 - << 'PY'
 import json, math, os, pathlib, shutil, subprocess, sys, tempfile, time
