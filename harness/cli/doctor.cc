@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdlib>
 #include <iostream>
+#include <utility>
 
 #include "harness/cli/doctor_checks.h"
+#include "harness/cli/doctor_report.h"
 #include "harness/cli/options.h"
 #include "harness/cli/workspace.h"
 #include "harness/exit_code.h"
@@ -24,7 +24,10 @@ CommandSpec doctor_spec() {
   spec.name = "doctor";
   spec.operands = "[CASE.yaml]";
   spec.operands_min = 0;
-  spec.purpose = "What on this machine, or in this case, would break a run. Changes nothing.";
+  spec.purpose =
+      "What on this machine, or in this case, would break a run: what its numerics mode sets "
+      "(without\n"
+      "a case: deterministic), what would break it, what it cannot promise here. Changes nothing.";
   spec.flags.add_options()  //
       ("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
        "change the case: --set device=cuda; may be repeated")  //
@@ -50,8 +53,9 @@ DoctorCheck describe(const ResolvedCase& resolved) {
               protocol::to_hex(resolved.config.identity_digest()).substr(0, 16)};
 }
 
-std::vector<DoctorCheck> examine(const ParsedCommand& parsed) {
-  std::vector<DoctorCheck> checks;
+DoctorReport examine(const ParsedCommand& parsed) {
+  DoctorReport report;
+  std::vector<DoctorCheck>& checks = report.checks;
   std::optional<ResolvedCase> resolved;
   const std::filesystem::path trainer = find_trainer(parsed.text("trainer"));
   if (!parsed.operands.empty()) {
@@ -68,66 +72,10 @@ std::vector<DoctorCheck> examine(const ParsedCommand& parsed) {
   };
   add({check_cpu(resolved), check_memory(resolved)});
   add({check_disk(parsed.has("out") ? parsed.text("out") : "twinrun-out")});
-  const Environment environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
-  add(check_environment(environment, resolved));
-  add(check_trainer(trainer, resolved));
-  return checks;
-}
-
-/// The worst: what the caller can fix counts more than what could not be looked at.
-State overall_state(const std::vector<DoctorCheck>& checks) {
-  State worst = State::kOk;
-  for (const State state : {State::kWarning, State::kFailed, State::kProblem}) {
-    const bool present = std::any_of(checks.begin(), checks.end(),
-                                     [&](const DoctorCheck& c) { return c.state == state; });
-    if (present) worst = state;
-  }
-  return worst;
-}
-
-std::string paint(State state, bool color) {
-  const std::string word = to_string(state) + std::string(9 - to_string(state).size(), ' ');
-  if (!color) return word;
-  const char* code = state == State::kOk ? "32" : state == State::kWarning ? "33" : "31";
-  return std::string("\x1b[") + code + "m" + word + "\x1b[0m";
-}
-
-std::string table(const std::vector<DoctorCheck>& checks, bool color) {
-  std::size_t width = 0;
-  for (const DoctorCheck& check : checks) width = std::max(width, columns(one_line(check.name)));
-  std::string text;
-  for (const DoctorCheck& check : checks) {
-    const std::string name = one_line(check.name);
-    text += paint(check.state, color) + name + std::string(width - columns(name) + 2, ' ') +
-            one_line(check.message) + "\n";
-  }
-  const auto count = [&](State state) {
-    return std::count_if(checks.begin(), checks.end(),
-                         [&](const DoctorCheck& check) { return check.state == state; });
-  };
-  const State worst = overall_state(checks);
-  if (worst == State::kOk) return text + "ready\n";
-  if (worst == State::kWarning) {
-    return text + "ready, with " + count_of(count(State::kWarning), "warning") + "\n";
-  }
-  if (worst == State::kProblem) {
-    return text + "not ready: " + count_of(count(State::kProblem), "problem") + " to fix\n";
-  }
-  return text + count_of(count(State::kFailed), "check") + " could not be carried out\n";
-}
-
-std::string json_report(const std::vector<DoctorCheck>& checks) {
-  nlohmann::json list = nlohmann::json::array();
-  for (const DoctorCheck& check : checks) {
-    list.push_back(
-        {{"name", check.name}, {"state", to_string(check.state)}, {"message", check.message}});
-  }
-  const nlohmann::json report = {
-      {"schema", 1}, {"state", to_string(overall_state(checks))}, {"checks", list}};
-  return report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  TrainerReport answer = check_trainer(trainer, resolved);
+  add(answer.checks);
+  report.numerics = std::move(answer.numerics);
+  return report;
 }
 
 }  // namespace
@@ -138,10 +86,10 @@ int doctor_command(const std::vector<std::string>& args) {
   if (parsed->has("set") && parsed->operands.empty()) {
     throw UsageError("twinrun doctor: --set changes a case, but no CASE.yaml was given");
   }
-  const std::vector<DoctorCheck> checks = examine(*parsed);
-  std::cout << (parsed->has("json") ? json_report(checks)
-                                    : table(checks, use_color(STDOUT_FILENO)));
-  switch (overall_state(checks)) {
+  const DoctorReport report = examine(*parsed);
+  std::cout << (parsed->has("json") ? doctor_json(report)
+                                    : doctor_text(report, use_color(STDOUT_FILENO)));
+  switch (overall_state(report)) {
     case State::kProblem:
       return static_cast<int>(ExitCode::kUsage);
     case State::kFailed:

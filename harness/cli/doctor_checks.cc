@@ -75,57 +75,6 @@ std::uint64_t weight_bytes(const ResolvedCase& resolved) {
   return total;
 }
 
-/// A variable that is set, and what that means.
-struct Finding {
-  std::string name;
-  bool breaks_determinism = false;
-  std::string what;
-};
-
-bool is_one_of(const std::string& value, std::initializer_list<const char*> words) {
-  return std::any_of(words.begin(), words.end(), [&](const char* word) { return value == word; });
-}
-
-std::vector<Finding> find_variables(const Environment& environment,
-                                    const std::optional<ResolvedCase>& resolved) {
-  std::vector<Finding> found;
-  const auto value_of = [&](const char* name) { return environment(name).value_or(""); };
-  const auto note = [&](const char* name, bool breaks, const std::string& what) {
-    found.push_back({name, breaks, std::string(name) + "=" + value_of(name) + ": " + what});
-  };
-  const std::string cublas = value_of("CUBLAS_WORKSPACE_CONFIG");
-  if (!cublas.empty() && !is_one_of(cublas, {":4096:8", ":16:8"})) {
-    note("CUBLAS_WORKSPACE_CONFIG", true,
-         "cuBLAS may choose other kernels from run to run; unset it, or use :4096:8 or :16:8");
-  }
-  for (const char* name : {"NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"}) {
-    if (value_of(name) == "1") {
-      note(name, true, "float32 GEMMs are rounded to TF32 whatever the case says; unset it");
-    }
-  }
-  const std::string cbwr = value_of("MKL_CBWR");
-  const std::string branch = cbwr.substr(0, cbwr.find(','));
-  if (!cbwr.empty() && !is_one_of(branch, {"COMPATIBLE", "SSE4_2", "AVX", "AVX2", "AVX512"})) {
-    note("MKL_CBWR", false, "names no fixed code path of MKL; unset it, or use AVX2 or COMPATIBLE");
-  }
-  if (!value_of("NCCL_ALGO").empty()) {
-    note("NCCL_ALGO", false,
-         "changes the order of reductions between GPUs; the same for all runs?");
-  }
-  if (value_of("CUDA_LAUNCH_BLOCKING") == "1") {
-    note("CUDA_LAUNCH_BLOCKING", false, "changes no bits but slows every step; unset it");
-  }
-  if (!resolved) return found;
-  const std::string threads = resolved->config.launch.at("threads").dump();
-  for (const char* name : {"OMP_NUM_THREADS", "MKL_NUM_THREADS"}) {
-    const std::string value = value_of(name);
-    if (!value.empty() && value != threads) {
-      note(name, false, "differs from the case's threads (" + threads + "); unset it");
-    }
-  }
-  return found;
-}
-
 }  // namespace
 
 std::string to_string(State state) {
@@ -185,21 +134,6 @@ DoctorCheck check_memory(const std::optional<ResolvedCase>& resolved) {
   const std::uint64_t wanted = std::max(kGiB, 3 * weights);
   if (usable >= wanted) return {"memory", State::kOk, message};
   return {"memory", State::kWarning, message + ": a run on the CPU may not fit"};
-}
-
-std::vector<DoctorCheck> check_environment(const Environment& environment,
-                                           const std::optional<ResolvedCase>& resolved) {
-  const bool promised =
-      resolved && resolved->config.identity.at("numerics").get<std::string>() != "fast";
-  std::vector<DoctorCheck> checks;
-  for (const Finding& finding : find_variables(environment, resolved)) {
-    const bool problem = finding.breaks_determinism && promised;
-    checks.push_back({"environment", problem ? State::kProblem : State::kWarning, finding.what});
-  }
-  if (checks.empty()) {
-    checks.push_back({"environment", State::kOk, "no variable is set that changes numerics"});
-  }
-  return checks;
 }
 
 }  // namespace twinrun::harness

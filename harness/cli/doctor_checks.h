@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,17 +35,27 @@ DoctorCheck check_cpu(const std::optional<ResolvedCase>& resolved);
 /// Memory that is free, limits of the control group included, against the size of the weights.
 DoctorCheck check_memory(const std::optional<ResolvedCase>& resolved);
 
-/// Reads an environment variable; nullopt if it is unset.
-using Environment = std::function<std::optional<std::string>(const std::string&)>;
+/// What a trainer says of its numerics mode on this machine.
+struct NumericsReport {
+  struct Switch {
+    std::string name;
+    nlohmann::json value;  ///< as read back: a boolean, a number or a text
+    std::string reason;
+  };
+  std::string mode, device;
+  std::vector<Switch> set;
+  std::vector<DoctorCheck> breaks;  ///< variables that are set and facts that were found
+  std::vector<std::string> not_promised;
+};
 
-/// One check a variable that is set and may change numerics or speed; a single good one if there is
-/// none. What breaks determinism is a problem unless the case asks for `fast`.
-std::vector<DoctorCheck> check_environment(const Environment& environment,
-                                           const std::optional<ResolvedCase>& resolved);
+struct TrainerReport {
+  std::vector<DoctorCheck> checks;
+  std::optional<NumericsReport> numerics;
+};
 
 /// Whether the trainer can be started, and what `TRAINER doctor [CONFIG.json] --json` reports. A
 /// foreign trainer need not know that command and is not asked.
-std::vector<DoctorCheck> check_trainer(const std::filesystem::path& default_trainer,
-                                       const std::optional<ResolvedCase>& resolved);
+TrainerReport check_trainer(const std::filesystem::path& default_trainer,
+                            const std::optional<ResolvedCase>& resolved);
 
 }  // namespace twinrun::harness

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include "harness/cli/doctor_checks.h"
 #include "harness/launch/launch.h"
@@ -46,25 +47,63 @@ std::optional<State> state_from(const json& value) {
   return std::nullopt;
 }
 
-/// `{"checks":[{"name","state","message"}]}`; nullopt if it is anything else.
-std::optional<std::vector<DoctorCheck>> parse_report(const fs::path& file) {
+/// Raised inside parse_report alone.
+struct Unusable {};
+
+const json& need(const json& object, const char* key, json::value_t type) {
+  const auto found = object.is_object() ? object.find(key) : object.end();
+  if (found == object.end() || found->type() != type) throw Unusable{};
+  return *found;
+}
+
+std::string need_text(const json& object, const char* key) {
+  return need(object, key, json::value_t::string).get<std::string>();
+}
+
+std::vector<DoctorCheck> parse_checks(const json& object, const char* key) {
+  std::vector<DoctorCheck> checks;
+  for (const json& entry : need(object, key, json::value_t::array)) {
+    const std::string name = need_text(entry, "name");
+    const std::optional<State> state = state_from(need(entry, "state", json::value_t::string));
+    if (!state) throw Unusable{};
+    checks.push_back({name, *state, need_text(entry, "message")});
+  }
+  return checks;
+}
+
+NumericsReport parse_numerics(const json& object) {
+  NumericsReport report;
+  report.mode = need_text(object, "mode");
+  report.device = need_text(object, "device");
+  for (const json& entry : need(object, "set", json::value_t::array)) {
+    const std::string name = need_text(entry, "name");
+    if (!entry.contains("value") || entry.at("value").is_structured()) throw Unusable{};
+    report.set.push_back({name, entry.at("value"), need_text(entry, "reason")});
+  }
+  report.breaks = parse_checks(object, "breaks");
+  for (const json& item : need(object, "not_promised", json::value_t::array)) {
+    if (!item.is_string()) throw Unusable{};
+    report.not_promised.push_back(item.get<std::string>());
+  }
+  return report;
+}
+
+/// `{"checks":[{"name","state","message"}],"numerics":{...}}`, the latter null or absent where
+/// there is nothing to say; nullopt if it is anything else.
+std::optional<TrainerReport> parse_report(const fs::path& file) {
   std::ifstream stream(file, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(stream), {}};
   std::string problem;
-  const std::optional<json> report = protocol::parse_strict_json(text, problem);
-  if (!report || !report->is_object() || !report->contains("checks")) return std::nullopt;
-  const json& list = report->at("checks");
-  if (!list.is_array()) return std::nullopt;
-  std::vector<DoctorCheck> checks;
-  for (const json& entry : list) {
-    if (!entry.is_object()) return std::nullopt;
-    const json name = entry.value("name", json());
-    const json message = entry.value("message", json());
-    const std::optional<State> state = state_from(entry.value("state", json()));
-    if (!name.is_string() || !message.is_string() || !state) return std::nullopt;
-    checks.push_back({name.get<std::string>(), *state, message.get<std::string>()});
+  const std::optional<json> answer = protocol::parse_strict_json(text, problem);
+  if (!answer) return std::nullopt;
+  try {
+    TrainerReport report{.checks = parse_checks(*answer, "checks"), .numerics = {}};
+    const json numerics = answer->value("numerics", json());
+    if (!numerics.is_null()) report.numerics = parse_numerics(numerics);
+    return report;
+  } catch (const Unusable&) {
+    return std::nullopt;
   }
-  return checks;
 }
 
 std::string how_it_ended(const LaunchResult& result) {
@@ -84,8 +123,10 @@ std::string how_it_ended(const LaunchResult& result) {
   return "could not be started";
 }
 
-std::vector<DoctorCheck> ask(const std::vector<std::string>& command,
-                             const std::optional<ResolvedCase>& resolved) {
+TrainerReport only(DoctorCheck check) { return {.checks = {std::move(check)}, .numerics = {}}; }
+
+TrainerReport ask(const std::vector<std::string>& command,
+                  const std::optional<ResolvedCase>& resolved) {
   constexpr double kAnswer_s = 120;  // the first use of a GPU may take a minute
   const TemporaryFolder folder;
   LaunchOptions options;
@@ -101,36 +142,37 @@ std::vector<DoctorCheck> ask(const std::vector<std::string>& command,
   options.step_timeout_s = kAnswer_s;
   const LaunchResult result = launch_trainer(options);
   if (result.outcome == LaunchResult::Outcome::kNotStarted) {
-    return {{"trainer", State::kProblem, result.stderr_tail}};
+    return only({"trainer", State::kProblem, result.stderr_tail});
   }
-  const auto report = parse_report(folder.path() / "stdout.log");
+  std::optional<TrainerReport> report = parse_report(folder.path() / "stdout.log");
   if (result.outcome == LaunchResult::Outcome::kExited && report) {
-    std::vector<DoctorCheck> checks{{"trainer", State::kOk, command.front()}};
-    checks.insert(checks.end(), report->begin(), report->end());
-    return checks;
+    report->checks.insert(report->checks.begin(), {"trainer", State::kOk, command.front()});
+    return *report;
   }
-  return {{"trainer", State::kFailed,
-           command.front() + " doctor " + how_it_ended(result) + " and reported nothing usable" +
-               (result.stderr_tail.empty() ? "" : ":\n" + result.stderr_tail)}};
+  return only({"trainer", State::kFailed,
+               command.front() + " doctor " + how_it_ended(result) +
+                   " and reported nothing usable" +
+                   (result.stderr_tail.empty() ? "" : ":\n" + result.stderr_tail)});
 }
 
 }  // namespace
 
-std::vector<DoctorCheck> check_trainer(const fs::path& default_trainer,
-                                       const std::optional<ResolvedCase>& resolved) {
+TrainerReport check_trainer(const fs::path& default_trainer,
+                            const std::optional<ResolvedCase>& resolved) {
   if (resolved && resolved->foreign_trainer) {
     const std::string& program = resolved->command.front();
-    return {{"trainer", State::kOk, program + " (the case's own; it is not asked)"}};
+    return only({"trainer", State::kOk, program + " (the case's own; it is not asked)"});
   }
   if (default_trainer.empty()) {
-    return {{"trainer", State::kProblem,
-             "no twinrun-train beside twinrun or in PATH; build it (preset release), or name one "
-             "with --trainer"}};
+    return only(
+        {"trainer", State::kProblem,
+         "no twinrun-train beside twinrun or in PATH; build it (preset release), or name one "
+         "with --trainer"});
   }
   try {
     return ask({default_trainer.string()}, resolved);
   } catch (const std::exception& error) {  // no temporary folder, no processes left
-    return {{"trainer", State::kFailed, error.what()}};
+    return only({"trainer", State::kFailed, error.what()});
   }
 }
 

@@ -11,18 +11,13 @@
 #include <fstream>
 
 #include "harness/protocol/sha256.h"
+#include "trainer/numerics/loaded.h"
 #include "twinrun_version.h"
 
 namespace twinrun::trainer {
 namespace {
 
 using nlohmann::json;
-
-/// A function of a library that torch has already loaded, so that nothing more has to be linked.
-template <typename Function>
-Function* loaded(const char* name) {
-  return reinterpret_cast<Function*>(::dlsym(RTLD_DEFAULT, name));
-}
 
 json cuda_runtime_version() {
   int version = 0;

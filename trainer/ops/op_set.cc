@@ -1,6 +1,6 @@
 #include "trainer/ops/op_set.h"
 
-#include "trainer/numerics/numerics.h"
+#include "trainer/numerics/options.h"
 #include "trainer/ops/portable/portable_ops.h"
 
 namespace twinrun::trainer {

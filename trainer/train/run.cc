@@ -7,6 +7,7 @@
 #include <new>
 #include <stdexcept>
 
+#include "trainer/numerics/variables.h"
 #include "trainer/train/session.h"
 
 namespace twinrun::trainer {

@@ -6,6 +6,7 @@
 #include "harness/protocol/tensor_digest.h"
 #include "trainer/data/schedule.h"
 #include "trainer/numerics/machine.h"
+#include "trainer/numerics/variables.h"
 #include "trainer/train/micro_batch_sum.h"
 
 namespace twinrun::trainer {
@@ -70,11 +71,13 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
       std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()), config_.batch_size,
                                 config_.gradient_accumulation, config_.seed_shuffle + shift);
   manifest.update(describe_machine(device_));
-  manifest["switches"] = read_switches();
+  const auto switches = read_switches(config_.numerics, device_);
+  manifest["switches"] = to_manifest(switches);
   manifest["environment"] = numeric_environment();
   manifest["seeds"] = {{"lora_init", lora_seed},
                        {"dropout", dropout_seed_},
                        {"shuffle", config_.seed_shuffle + shift}};
+  require_as_wanted(switches);
 }
 
 void Session::load_model(nlohmann::json& manifest) {
@@ -142,6 +145,8 @@ protocol::Digest Session::train(const std::filesystem::path& run_dir) {
     recorder_->step_zero(rng_digest());
     for (std::int64_t step = 1; step <= config_.last_step; ++step) one_step(step);
   }
+  // A library that is loaded late may have moved one, MXCSR above all.
+  require_as_wanted(read_switches(config_.numerics, device_));
   const auto head = recorder_->finish();
   adapter_->save(run_dir / "adapter", config_.model_path.string());
   truncate_record(run_dir);

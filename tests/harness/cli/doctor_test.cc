@@ -8,8 +8,8 @@
 
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <stdexcept>
 
 #include "harness/cli/doctor_checks.h"
@@ -29,10 +29,6 @@ using State = DoctorCheck::State;
 class Doctor : public ::testing::Test {
  protected:
   Doctor() {
-    for (const char* name : {"CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE", "MKL_CBWR",
-                             "NCCL_ALGO", "OMP_NUM_THREADS", "MKL_NUM_THREADS"}) {
-      unsetenv(name);
-    }
     write("config.json", "{}");
     write("case.yaml",
           "schema: 1\nname: small\nmodel: {config: config.json, init: random, seed: 1}\n"
@@ -91,7 +87,6 @@ TEST_F(Doctor, FindsAGoodCaseReady) {
   EXPECT_EQ(answer.code, 0) << answer.out;
   EXPECT_THAT(answer.of("case"), HasSubstr("ok: small: deterministic, 3 steps, 2 runs"));
   EXPECT_EQ(answer.of("gpu"), "ok: none needed\n");
-  EXPECT_EQ(answer.of("environment"), "ok: no variable is set that changes numerics\n");
   EXPECT_THAT(answer.of("disk"), HasSubstr("free in " + folder_.string()));
   EXPECT_FALSE(fs::exists(folder_ / "out")) << "doctor changes nothing";
 }
@@ -101,7 +96,7 @@ TEST_F(Doctor, TableHasOneLineACheckAndAConclusion) {
       R"(printf '%s' '{"checks":[{"name":"gpu","state":"warning","message":"a\u001b[31m\nb"}]}')");
   const Answer answer = doctor({case_file()});
   EXPECT_EQ(answer.code, 0);
-  EXPECT_THAT(answer.out, HasSubstr("\nwarning  gpu          a\\x1b[31m b\n"));
+  EXPECT_THAT(answer.out, HasSubstr("\nwarning  gpu      a\\x1b[31m b\n"));
   EXPECT_THAT(answer.out, HasSubstr("\nready, with 1 warning\n"));
 }
 
@@ -141,7 +136,10 @@ TEST_F(Doctor, TrainerThatReportsNothingUsableIsAFailedCheck) {
   for (const char* script :
        {"exit 0", "echo libtorch.so not found >&2; exit 127", "kill -SEGV $$", "echo '{}'",
         R"(echo '{"checks":[{"name":"gpu","state":"fine","message":"x"}]}')",
-        R"(echo '{"checks":[{"name":1,"state":"ok","message":"x"}]}')", "echo '{\"checks\":['"}) {
+        R"(echo '{"checks":[{"name":1,"state":"ok","message":"x"}]}')", "echo '{\"checks\":['",
+        R"(echo '{"checks":[],"numerics":{}}')", R"(echo '{"checks":[],"numerics":[1]}')",
+        R"(echo '{"checks":[],"numerics":{"mode":"fast","device":"cpu","breaks":[],)"
+        R"("not_promised":[],"set":[{"name":"a","value":{},"reason":"b"}]}}')"}) {
     trainer(script);
     const Answer answer = doctor({case_file(), "--json"});
     EXPECT_EQ(answer.code, 3) << script;
@@ -160,7 +158,7 @@ TEST_F(Doctor, TrainerThatCannotStartIsAProblem) {
 }
 
 TEST_F(Doctor, MissingTrainerIsAProblem) {
-  const std::vector<DoctorCheck> checks = check_trainer("", std::nullopt);
+  const std::vector<DoctorCheck> checks = check_trainer("", std::nullopt).checks;
   ASSERT_EQ(checks.size(), 1u);
   EXPECT_EQ(checks[0].state, State::kProblem);
   EXPECT_THAT(checks[0].message, HasSubstr("no twinrun-train"));
@@ -170,45 +168,78 @@ TEST_F(Doctor, ForeignTrainerIsNotAsked) {
   write("case.yaml",
         "schema: 1\nname: foreign\nseed: 1\nnumerics: deterministic\ntrain: {steps: 1}\n"
         "trainer: {command: [sh, -c, 'exit 9']}\n");
-  const std::vector<DoctorCheck> checks = check_trainer(folder_ / "trainer", resolved());
+  const std::vector<DoctorCheck> checks = check_trainer(folder_ / "trainer", resolved()).checks;
   ASSERT_EQ(checks.size(), 1u);
   EXPECT_EQ(checks[0].state, State::kOk);
 }
 
-TEST_F(Doctor, VariablesThatBreakDeterminismAreProblemsUnlessFast) {
-  const std::map<std::string, std::string> bad = {{"CUBLAS_WORKSPACE_CONFIG", ":0:0"},
-                                                  {"NVIDIA_TF32_OVERRIDE", "1"},
-                                                  {"TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "1"}};
-  for (const auto& [name, value] : bad) {
-    const Environment environment = [&, &set = name, &to = value](const std::string& asked) {
-      return asked == set ? std::optional<std::string>(to) : std::nullopt;
-    };
-    const auto strict = check_environment(environment, resolved());
-    ASSERT_EQ(strict.size(), 1u) << name;
-    EXPECT_EQ(strict[0].state, State::kProblem) << name;
-    EXPECT_THAT(strict[0].message, HasSubstr(name + "=" + value));
-    EXPECT_EQ(check_environment(environment, resolved({"numerics=fast"}))[0].state,
-              State::kWarning);
-    EXPECT_EQ(check_environment(environment, std::nullopt)[0].state, State::kWarning);
-  }
+/// What twinrun-train says of its mode; `breaks` is a JSON list.
+std::string numerics_of(const std::string& breaks) {
+  return R"(echo '{"checks":[],"numerics":{"mode":"deterministic","device":"cpu","set":[)"
+         R"({"name":"deterministic_algorithms","value":true,"reason":"sums have one order"},)"
+         R"({"name":"mkl_cbwr","value":"AUTO","reason":"one order of sums, said in so many words )"
+         R"(that they do not fit into what is left of a line"}],"breaks":)" +
+         breaks + R"(,"not_promised":["another GPU model","a \u001b[31m number of threads"]}}')";
 }
 
-TEST_F(Doctor, OtherVariablesAreWarnings) {
-  const auto state_with = [&](const std::string& name, const std::string& value) {
-    const Environment environment = [&](const std::string& asked) {
-      return asked == name ? std::optional<std::string>(value) : std::nullopt;
-    };
-    return check_environment(environment, resolved()).at(0).state;
-  };
-  EXPECT_EQ(state_with("OMP_NUM_THREADS", "7"), State::kWarning);
-  EXPECT_EQ(state_with("OMP_NUM_THREADS", "1"), State::kOk) << "the case's threads";
-  EXPECT_EQ(state_with("MKL_CBWR", "AUTO"), State::kWarning);
-  EXPECT_EQ(state_with("MKL_CBWR", "AVX2,STRICT"), State::kOk);
-  EXPECT_EQ(state_with("NCCL_ALGO", "Ring"), State::kWarning);
-  EXPECT_EQ(state_with("CUDA_LAUNCH_BLOCKING", "1"), State::kWarning);
-  EXPECT_EQ(state_with("CUBLAS_WORKSPACE_CONFIG", ":4096:8"), State::kOk);
-  EXPECT_EQ(state_with("CUBLAS_WORKSPACE_CONFIG", ":16:8"), State::kOk);
-  EXPECT_EQ(state_with("NVIDIA_TF32_OVERRIDE", "0"), State::kOk);
+TEST_F(Doctor, ListsWhatIsSetWhatBreaksAndWhatIsNotPromised) {
+  trainer(numerics_of(R"([{"name":"MKL_CBWR","state":"ok","message":"recorded"}])"));
+  const Answer answer = doctor({case_file()});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_THAT(
+      answer.out,
+      HasSubstr(
+          "\n\nWhat `deterministic` sets on cpu, each value as its library reports it afterwards:\n"
+          "  deterministic_algorithms  true  sums have one order\n"
+          "  mkl_cbwr                  AUTO  one order of sums, said in so many words that they do "
+          "not fit into\n"
+          "                                  what is left of a line\n"
+          "\nWhat would break its promise, of what is set or found here:\n"
+          "  ok       MKL_CBWR  recorded\n"
+          "\nWhat `deterministic` cannot promise here:\n"
+          "  - another GPU model\n"
+          "  - a \\x1b[31m number of threads\n\nready"));
+}
+
+TEST_F(Doctor, AVariableThatBreaksThePromiseMakesItNotReady) {
+  trainer(
+      numerics_of(R"([{"name":"OMP_DYNAMIC","state":"problem","message":"OMP_DYNAMIC=1 ..."}])"));
+  const Answer answer = doctor({});
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.out, AllOf(HasSubstr("  problem  OMP_DYNAMIC  OMP_DYNAMIC=1 ...\n"),
+                                HasSubstr("\nnot ready: 1 problem to fix\n")));
+  trainer(numerics_of(R"([{"name":"OMP_DYNAMIC","state":"warning","message":"OMP_DYNAMIC=1"}])"));
+  EXPECT_EQ(doctor({}).code, 0);
+  trainer(numerics_of("[]"));
+  EXPECT_THAT(doctor({}).out, HasSubstr("of what is set or found here:\n  nothing\n"));
+}
+
+TEST_F(Doctor, JsonHoldsWhatTheTrainerSaidOfItsMode) {
+  trainer(numerics_of(R"([{"name":"OMP_DYNAMIC","state":"problem","message":"x"}])"));
+  const json report = doctor({"--json"}).report();
+  EXPECT_EQ(report.at("state"), "problem");
+  const json& numerics = report.at("numerics");
+  EXPECT_EQ(numerics.at("mode"), "deterministic");
+  EXPECT_EQ(numerics.at("device"), "cpu");
+  EXPECT_EQ(numerics.at("set").at(0), json::parse(R"({"name":"deterministic_algorithms",
+            "value":true,"reason":"sums have one order"})"));
+  EXPECT_EQ(numerics.at("breaks"),
+            json::parse(R"([{"name":"OMP_DYNAMIC","state":"problem","message":"x"}])"));
+  EXPECT_EQ(numerics.at("not_promised").size(), 2u);
+  trainer(R"(echo '{"checks":[],"numerics":null}')");
+  EXPECT_TRUE(doctor({"--json"}).report().at("numerics").is_null());
+}
+
+TEST_F(Doctor, NoLineIsLongerThanAHundredColumnsUnlessAPathIs) {
+  std::string words;
+  for (int i = 0; i < 60; ++i) words += "word ";
+  trainer(numerics_of(R"([{"name":"X","state":"ok","message":")" + words + "\"}]"));
+  std::istringstream lines(doctor({case_file()}).out);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find('/') == std::string::npos) {
+      EXPECT_LE(line.size(), 100u) << line;
+    }
+  }
 }
 
 TEST_F(Doctor, MoreThreadsThanCpusIsAWarning) {

@@ -135,6 +135,9 @@ class TorchOps final : public OpSet {
   AttentionGrads attention_backward(const at::Tensor& do_BHTE, const at::Tensor& q_BHTE,
                                     const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
                                     const AttentionOutput& saved) override {
+    // Called by name, both GPU functions ask at::globalContext() for deterministicAlgorithms():
+    // flash then orders its additions to dq, memory-efficient does not split the keys. The one for
+    // the CPU has one writer an element.
     const auto k = expand_heads(k_BKTE, q_BHTE.size(1));
     const auto v = expand_heads(v_BKTE, q_BHTE.size(1));
     at::Tensor dq, dk, dv;

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace twinrun::trainer {
+
+/// What the caller can fix about device, mode or environment (exit code 2).
+struct NumericsError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+struct NumericsOptions {
+  std::string mode;    ///< fast | deterministic | portable
+  std::string dtype;   ///< float32 | bfloat16
+  std::string device;  ///< auto | cpu | cuda | cuda:N
+  std::string isa;     ///< auto | avx512 | avx2 | plain
+  int threads = 1;
+};
+
+/// Whether two runs with these options have to have the same bits: in every mode but `fast`.
+inline bool promises_bits(const NumericsOptions& options) { return options.mode != "fast"; }
+
+}  // namespace twinrun::trainer
