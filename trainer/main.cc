@@ -13,7 +13,10 @@ namespace {
 constexpr const char* kHelp =
     "twinrun-train: the LoRA trainer that twinrun starts\n"
     "\n"
-    "  twinrun-train train CONFIG.json --run-dir DIR   one training run (docs/protocol.md)\n"
+    "  twinrun-train train CONFIG.json --run-dir DIR [--resume]\n"
+    "                                                  one training run (docs/protocol.md); "
+    "--resume\n"
+    "                                                  continues one that was stopped\n"
     "  twinrun-train doctor [CONFIG.json] --json       what the libraries report about this "
     "machine\n"
     "  twinrun-train --help | --version\n"
@@ -27,15 +30,17 @@ int usage(const std::string& message) {
 }
 
 int train(const std::vector<std::string>& args) {
-  if (args.size() != 4 || args[2] != "--run-dir") {
-    return usage("train takes CONFIG.json --run-dir DIR");
+  const bool resume = args.size() == 5 && args[4] == "--resume";
+  if ((args.size() != 4 && !resume) || args[2] != "--run-dir") {
+    return usage("train takes CONFIG.json --run-dir DIR [--resume]");
   }
   const std::filesystem::path run_dir = args[3];
   if (!std::filesystem::is_directory(run_dir)) return usage(run_dir.string() + " is not a folder");
-  if (std::filesystem::exists(run_dir / "manifest.json")) {
-    return usage(run_dir.string() + " holds an earlier run; name another folder");
+  if (!resume && std::filesystem::exists(run_dir / "manifest.json")) {
+    return usage(run_dir.string() + " holds an earlier run; name another folder, or --resume it");
   }
-  return twinrun::trainer::run_training(twinrun::protocol::read_run_config(args[1]), run_dir);
+  return twinrun::trainer::run_training(twinrun::protocol::read_run_config(args[1]), run_dir,
+                                        resume);
 }
 
 }  // namespace

@@ -118,6 +118,10 @@ JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool qu
   options.command.insert(options.command.end(),
                          {"train", config_file, "--run-dir", plan.dir.string()});
   options.run_dir = plan.dir;
+  if (plan.resume) {
+    options.command.push_back("--resume");
+    options.also_watched = plan.dir / "timings.jsonl";
+  }
   options.step_timeout_s = resolved.step_timeout_s;
   options.environment = plan.nuisance.environment();
   options.umask = plan.nuisance.umask;

@@ -15,16 +15,17 @@ namespace twinrun::harness {
 /// A run as it is about to be started.
 struct RunPlan {
   std::string name;           ///< a, b, ...; a control's name
-  std::filesystem::path dir;  ///< absolute; empty or not there yet
+  std::filesystem::path dir;  ///< absolute; empty or not there yet, but with `resume`
   protocol::RunConfig config;
   std::vector<std::string> inject;  ///< KIND@STEP
   Nuisance nuisance;
+  bool resume = false;  ///< `dir` holds a run, which goes on
 };
 
-/// Writes config.json, starts `COMMAND... train CONFIG --run-dir DIR` with the nuisance really
-/// applied, waits for it and reads what it left. A run whose process did not exit with 0 is never
-/// intact, whatever its record says, nor is one after which a file of the command is no longer what
-/// it was when the case was resolved (reason `binary_changed`).
+/// Writes config.json, starts `COMMAND... train CONFIG --run-dir DIR [--resume]` with the nuisance
+/// really applied, waits for it and reads what it left. A run whose process did not exit with 0 is
+/// never intact, whatever its record says, nor is one after which a file of the command is no
+/// longer what it was when the case was resolved (reason `binary_changed`).
 ///
 /// Throws UsageError with the trainer's message if it could not be started or ended as
 /// `usage_error`. A run that failed, timed out or was interrupted is told by the result.

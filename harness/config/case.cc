@@ -158,8 +158,12 @@ json read_schedule(const YamlNode& node, const Context& context) {
   return read_fields(Section(node, keys_of(fields)), fields, context.absent());
 }
 
-/// `train` without eval_every and checkpoint_every, which must be 0 where they are given.
-json read_train(const YamlNode& node, const Context& context) {
+struct TrainPart {
+  json identity;
+  json launch;  ///< eval_every and checkpoint_every, on which the result does not depend
+};
+
+TrainPart read_train(const YamlNode& node, const Context& context) {
   const std::vector<Field> fields = {
       {"batch_size", integer(1, kCountMax), {}},
       {"gradient_accumulation", integer(1, kCountMax), 1},
@@ -168,16 +172,16 @@ json read_train(const YamlNode& node, const Context& context) {
       {"schedule", [&](const YamlNode& n) { return read_schedule(n, context); },
        json{{"name", "constant"}, {"warmup_steps", 0}}}};
   const std::vector<Field> launch = {{"eval_every", zero_until_built, 0},
-                                     {"checkpoint_every", zero_until_built, 0}};
+                                     {"checkpoint_every", integer(0, kCountMax), 0}};
   std::vector<std::string> keys = {"steps"};
   for (const auto& more : {keys_of(fields), keys_of(launch)}) {
     keys.insert(keys.end(), more.begin(), more.end());
   }
   const Section section(node, std::move(keys));
-  json train = read_fields(section, fields, context.absent());
-  train["steps"] = integer(1, kCountMax)(section.require("steps"));
-  read_fields(section, launch, Absent::kLeaveOut);
-  return train;
+  TrainPart part{read_fields(section, fields, context.absent()),
+                 read_fields(section, launch, Absent::kFallback)};
+  part.identity["steps"] = integer(1, kCountMax)(section.require("steps"));
+  return part;
 }
 
 json read_seeds(const Section& root, std::int64_t seed) {
@@ -255,8 +259,10 @@ void read_trainer(const Section& root, Context& context, ResolvedCase& out) {
   identity["trainer"]["params"] = free_value(*params);
 }
 
-/// model, data, lora, train into the identity, their paths into `paths`.
-void read_experiment(const Section& root, const Context& context, json& identity, json& paths) {
+/// model, data, lora, train into the identity; their paths, and how often something is done besides
+/// training, into `launch`.
+void read_experiment(const Section& root, const Context& context, json& identity, json& launch) {
+  json& paths = launch["paths"] = json::object();
   const auto wanted = [&](const char* key) {
     return context.foreign ? root.find(key) : &root.require(key);
   };
@@ -277,7 +283,9 @@ void read_experiment(const Section& root, const Context& context, json& identity
     }
   }
   if (const YamlNode* node = wanted("lora")) identity["lora"] = read_lora(*node, context);
-  identity["train"] = read_train(root.require("train"), context);
+  TrainPart train = read_train(root.require("train"), context);
+  identity["train"] = std::move(train.identity);
+  launch.update(train.launch);
 }
 
 /// What a foreign trainer can do in which mode is its own affair.
@@ -291,25 +299,22 @@ json read_numerics(const YamlNode& node, const Context& context, const json& ide
   return mode;
 }
 
-json read_launch(const Section& root, const ResolvedCase& resolved, const json& paths) {
-  json launch = read_fields(root,
+/// The rest of `launch`.
+void read_launch(const Section& root, const ResolvedCase& resolved, json& launch) {
+  launch.update(read_fields(root,
                             {{"device", device, "auto"},
                              {"threads", integer(1, kThreadsMax), physical_cores()},
                              {"isa", word({"auto", "avx512", "avx2", "plain"}), "auto"}},
-                            Absent::kFallback);
+                            Absent::kFallback));
   launch["record"] = read_record(root.find_section("record"));
   launch["name"] = resolved.name;
   launch["case"] = resolved.case_file.string();
   launch["run"] = "a";
   launch["command"] = resolved.command;
   launch["command_files"] = digest_command_files(resolved.command);
-  launch["paths"] = paths;
-  launch["eval_every"] = 0;
-  launch["checkpoint_every"] = 0;
   launch["stop_after"] = nullptr;
   launch["inject"] = json::array();
   launch["nuisance"] = json::object();
-  return launch;
 }
 
 }  // namespace
@@ -335,8 +340,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   }
   resolved.command = {options.default_trainer.string()};
   read_trainer(root, context, resolved);
-  json paths = json::object();
-  read_experiment(root, context, identity, paths);
+  read_experiment(root, context, identity, resolved.config.launch);
   identity["seed"] = seed_value()(root.require("seed"));
   identity["seeds"] = read_seeds(root, identity["seed"].get<std::int64_t>());
   identity["numerics"] = read_numerics(root.require("numerics"), context, identity);
@@ -346,7 +350,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   resolved.runs = verify.at("runs").get<int>();
   resolved.controls = verify.at("controls").get<bool>();
   resolved.step_timeout_s = verify.at("step_timeout_s").get<double>();
-  resolved.config.launch = read_launch(root, resolved, paths);
+  read_launch(root, resolved, resolved.config.launch);
   return resolved;
 }
 

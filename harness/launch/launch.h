@@ -15,7 +15,10 @@ struct LaunchOptions {
   std::vector<std::string> command;  ///< program (absolute path) and arguments, no shell
   std::filesystem::path run_dir;     ///< exists; gets stdout.log and stderr.log
   double step_timeout_s = 600;       ///< longest time without a new line in steps.jsonl
-  double kill_grace_s = 5;           ///< between TERM and KILL
+  /// A file beside it whose new lines count as well; empty: none. A resumed run computes steps
+  /// again that stand in steps.jsonl already, and tells of each in timings.jsonl.
+  std::filesystem::path also_watched;
+  double kill_grace_s = 5;  ///< between TERM and KILL
   /// Added to the judge's environment; an empty value unsets.
   std::vector<std::pair<std::string, std::string>> environment;
   mode_t umask = 022;

@@ -1,11 +1,9 @@
 #include "harness/protocol/record_writer.h"
 
-#include <fcntl.h>
 #include <sys/random.h>
-#include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
+#include <algorithm>
+#include <fstream>
 #include <stdexcept>
 
 #include "harness/protocol/canonical_json.h"
@@ -13,62 +11,89 @@
 namespace twinrun::protocol {
 namespace {
 
-[[noreturn]] void fail(const std::string& doing, const std::filesystem::path& path) {
-  throw std::runtime_error("cannot " + doing + " " + path.string() + ": " + std::strerror(errno));
+namespace fs = std::filesystem;
+using Open = AppendFile::Open;
+
+[[noreturn]] void diverge(const std::string& what, const AppendFile& file) {
+  throw ResumeDiverged(
+      "resume_diverged: " + what +
+      ", computed again, is not what the run wrote before: " + file.path().filename().string() +
+      ", byte " + std::to_string(file.position()) + "; nothing was overwritten");
 }
 
-int create_for_append(const std::filesystem::path& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
-  if (fd < 0) fail("create", path);
-  return fd;
-}
-
-void write_whole(int fd, std::string_view text, const std::filesystem::path& path) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) fail("write", path);
-    text.remove_prefix(static_cast<std::size_t>(written));
+/// A hasher that has taken the first `position.bytes` bytes of `file`.
+Sha256 hash_prefix(const fs::path& file, const TensorsPosition& position) {
+  Sha256 hasher;
+  std::ifstream stream(file, std::ios::binary);
+  std::vector<char> window(std::size_t{1} << 20);
+  for (std::uint64_t left = position.bytes; left > 0;) {
+    stream.read(window.data(),
+                static_cast<std::streamsize>(std::min<std::uint64_t>(left, window.size())));
+    const auto got = static_cast<std::size_t>(stream.gcount());
+    if (got == 0) {
+      throw ResumeRefused(file.string() + ": has fewer than the " + std::to_string(position.bytes) +
+                          " bytes that it had at the checkpoint");
+    }
+    hasher.update(std::string_view(window.data(), got));
+    left -= got;
   }
+  if (position.bytes > 0 && hasher.so_far() != position.sha256) {
+    throw ResumeRefused(file.string() + ": its first " + std::to_string(position.bytes) +
+                        " bytes are not those that it had at the checkpoint");
+  }
+  return hasher;
 }
 
 }  // namespace
 
-RecordWriter::RecordWriter(const std::filesystem::path& run_dir, const RecordHeader& header)
-    : path_(run_dir / "steps.jsonl") {
-  const std::string line = format_header(header);
-  fd_ = create_for_append(path_);
-  try {
-    write_whole(fd_, line + '\n', path_);
-  } catch (...) {
-    ::close(fd_);
-    throw;
+RecordWriter::RecordWriter(const fs::path& run_dir, const RecordHeader& header)
+    : file_(run_dir / "steps.jsonl", Open::kNew) {
+  write_header(header);
+}
+
+RecordWriter::RecordWriter(const fs::path& run_dir, const RecordHeader& header,
+                           const std::optional<RecordPosition>& position)
+    : before_(check_continuation(run_dir / "steps.jsonl", header, position)),
+      file_(run_dir / "steps.jsonl", Open::kContinue, position ? position->bytes : 0) {
+  if (position) {
+    chain_ = position->chain;
+  } else {
+    write_header(header);
   }
+}
+
+void RecordWriter::write_header(const RecordHeader& header) {
+  const std::string line = format_header(header);
+  if (!file_.append(line + '\n')) diverge("the header", file_);
   chain_ = sha256(line);
 }
 
-RecordWriter::~RecordWriter() { ::close(fd_); }
-
-void RecordWriter::append(const std::string& line_without_chain) {
+void RecordWriter::append(const std::string& line_without_chain, const std::string& what) {
   const Digest next = chain_next(chain_, line_without_chain);
-  write_whole(fd_, with_chain(line_without_chain, next) + '\n', path_);
+  if (!file_.append(with_chain(line_without_chain, next) + '\n')) diverge(what, file_);
   chain_ = next;
 }
 
-void RecordWriter::step_zero(const StepZero& state) { append(format_step_zero(state)); }
+void RecordWriter::step_zero(const StepZero& state) { append(format_step_zero(state), "step 0"); }
 
-void RecordWriter::step(const StepRecord& step) { append(format_step(step)); }
+void RecordWriter::step(const StepRecord& step) {
+  append(format_step(step), "step " + std::to_string(step.step));
+}
 
 Digest RecordWriter::end(const RecordEnd& end) {
-  append(format_end(end));
-  if (::fsync(fd_) != 0) fail("sync", path_);
+  const std::string what = "the end after step " + std::to_string(end.steps);
+  append(format_end(end), what);
+  if (!file_.at_end()) diverge(what, file_);
+  file_.sync();
   return chain_;
 }
 
-TensorsWriter::TensorsWriter(const std::filesystem::path& run_dir)
-    : path_(run_dir / "tensors.jsonl"), fd_(create_for_append(path_)) {}
+TensorsWriter::TensorsWriter(const fs::path& run_dir)
+    : file_(run_dir / "tensors.jsonl", Open::kNew) {}
 
-TensorsWriter::~TensorsWriter() { ::close(fd_); }
+TensorsWriter::TensorsWriter(const fs::path& run_dir, const TensorsPosition& position)
+    : hasher_(hash_prefix(run_dir / "tensors.jsonl", position)),
+      file_(run_dir / "tensors.jsonl", Open::kContinue, position.bytes) {}
 
 void TensorsWriter::write(std::int64_t step, const TensorGroup& group) {
   std::string line = "{\"step\":" + std::to_string(step) + ",\"group\":";
@@ -79,30 +104,13 @@ void TensorsWriter::write(std::int64_t step, const TensorGroup& group) {
     append_json_string(line, group.tensors[i].first);
     line += ",\"" + to_hex(group.tensors[i].second) + "\"]";
   }
-  write_whole(fd_, line + "]}\n", path_);
+  line += "]}\n";
+  if (!file_.append(line)) diverge("step " + std::to_string(step) + ", " + group.group, file_);
+  hasher_.update(line);
 }
 
-void write_file_atomically(const std::filesystem::path& path, const std::string& text) {
-  std::filesystem::path temporary = path;
-  temporary += ".tmp";
-  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) fail("create", temporary);
-  try {
-    write_whole(fd, text, temporary);
-    if (::fsync(fd) != 0) fail("sync", temporary);
-  } catch (...) {
-    ::close(fd);
-    ::unlink(temporary.c_str());
-    throw;
-  }
-  ::close(fd);
-  if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path);
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const int folder_fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_fd < 0) fail("open", folder);
-  const int synced = ::fsync(folder_fd);
-  ::close(folder_fd);
-  if (synced != 0) fail("sync", folder);
+void TensorsWriter::end() {
+  if (!file_.at_end()) diverge("the end", file_);
 }
 
 std::string random_run_id() {

@@ -97,6 +97,14 @@ Digest Sha256::finish() {
   return digest;
 }
 
+Digest Sha256::so_far() const {
+  const Impl copy;
+  require(EVP_MD_CTX_copy_ex(copy.context, impl_->context));
+  Digest digest;
+  require(EVP_DigestFinal_ex(copy.context, digest.data(), nullptr));
+  return digest;
+}
+
 Digest sha256(std::span<const std::byte> bytes) {
   return this_threads_hasher().update(bytes).finish();
 }

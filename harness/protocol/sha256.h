@@ -32,6 +32,8 @@ class Sha256 {
   Sha256& update(std::span<const std::byte> bytes);
   Sha256& update(std::string_view text);
   Digest finish();
+  /// What finish() would return, without starting over.
+  Digest so_far() const;
 
  private:
   struct Impl;

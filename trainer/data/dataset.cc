@@ -93,6 +93,20 @@ Sampler::Sampler(std::int64_t samples, std::int64_t batch_size, std::int64_t gra
   }
 }
 
+void Sampler::restore(std::int64_t epoch, std::int64_t position, std::int64_t draws) {
+  const std::int64_t step = batch_size_ * accumulation_;
+  const bool begun = epoch >= 0 && position >= step && position <= samples_;
+  const bool fresh = epoch == -1 && position == 0 && draws == 0;
+  if (epoch > kCountMax || position % step != 0 || draws < 0 || !(begun || fresh)) {
+    throw std::invalid_argument("a sampler is never at position " + std::to_string(position) +
+                                " of epoch " + std::to_string(epoch));
+  }
+  epoch_ = epoch;
+  position_ = position;
+  draws_ = draws;
+  order_ = fresh ? std::vector<std::int64_t>() : epoch_order(samples_, seed_, epoch);
+}
+
 std::vector<std::vector<std::int64_t>> Sampler::next_step() {
   if (epoch_ < 0 || samples_ - position_ < batch_size_ * accumulation_) {
     ++epoch_;

@@ -90,6 +90,9 @@ class Sampler {
   std::int64_t position() const { return position_; }
   /// Draws consumed from the shuffle stream so far, over all epochs: part of the rng digest.
   std::int64_t draws() const { return draws_; }
+  /// Goes on where another Sampler of the same data and seed stood when it told these three. Throws
+  /// std::invalid_argument if none can have.
+  void restore(std::int64_t epoch, std::int64_t position, std::int64_t draws);
 
  private:
   std::int64_t samples_, batch_size_, accumulation_;

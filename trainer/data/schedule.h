@@ -33,6 +33,10 @@ class BetaPowers {
   explicit BetaPowers(double beta) : beta_(beta) {}
   /// The next power: beta at the first call.
   double next() { return power_ *= beta_; }
+  /// The last power: 1 before the first call.
+  double power() const { return power_; }
+  /// Goes on behind `power`, which another one told.
+  void restore(double power) { power_ = power; }
 
  private:
   double beta_, power_ = 1;

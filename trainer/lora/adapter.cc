@@ -42,6 +42,35 @@ std::string module_path(LinearModule module) {
          kModuleNames[index];
 }
 
+std::vector<TensorToWrite> to_write(const std::vector<NamedTensor>& tensors) {
+  std::vector<TensorToWrite> result;
+  for (const auto& [name, tensor] : tensors) {
+    TORCH_INTERNAL_ASSERT(tensor.is_cpu() && tensor.is_contiguous());
+    result.push_back({name,
+                      "F32",
+                      tensor.sizes().vec(),
+                      {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
+  }
+  return result;
+}
+
+void read_tensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors) {
+  const auto stored = Checkpoint::open_file(file);
+  std::map<std::string, std::vector<std::int64_t>> expected;
+  for (const auto& [name, tensor] : tensors) expected[name] = tensor.sizes().vec();
+  stored.require(expected, /*tied=*/false);
+  for (const auto& [name, tensor] : tensors) {
+    const auto& source = stored.tensors().at(name);
+    if (source.dtype != "F32") {
+      throw ModelError(file.string() + ": " + name + " is " + source.dtype +
+                       ", an adapter's tensors are F32");
+    }
+    const auto host = at::empty(tensor.sizes(), at::kFloat);
+    std::memcpy(host.mutable_data_ptr(), source.data.data(), source.data.size());
+    tensor.copy_(host);
+  }
+}
+
 Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device device,
                  at::ScalarType compute_dtype)
     : config_(lora), index_(static_cast<std::size_t>(model.num_hidden_layers) * 7, -1) {
@@ -97,10 +126,15 @@ std::vector<NamedTensor> Adapter::views(const at::Tensor& flat, const std::strin
   return result;
 }
 
-std::vector<NamedTensor> Adapter::named_optimizer() const {
-  auto result = views(exp_avg_, ".exp_avg");
-  for (auto& named : views(exp_avg_sq_, ".exp_avg_sq")) result.push_back(std::move(named));
+std::vector<NamedTensor> Adapter::optimizer_views(const at::Tensor& exp_avg,
+                                                  const at::Tensor& exp_avg_sq) const {
+  auto result = views(exp_avg, ".exp_avg");
+  for (auto& named : views(exp_avg_sq, ".exp_avg_sq")) result.push_back(std::move(named));
   return result;
+}
+
+std::vector<NamedTensor> Adapter::host_optimizer() const {
+  return optimizer_views(exp_avg_.cpu(), exp_avg_sq_.cpu());
 }
 
 void Adapter::init(std::uint64_t seed, at::ScalarType base_dtype) {
@@ -140,34 +174,14 @@ std::int64_t Adapter::input_features() const {
 }
 
 void Adapter::load(const std::filesystem::path& folder) {
-  const auto file = Checkpoint::open_file(folder / "adapter_model.safetensors");
-  std::map<std::string, std::vector<std::int64_t>> expected;
-  for (const auto& slot : slots_) expected[slot.name] = {slot.rows, slot.cols};
-  file.require(expected, /*tied=*/false);
-  for (auto& [name, tensor] : named_params()) {
-    const auto& stored = file.tensors().at(name);
-    if (stored.dtype != "F32") {
-      throw ModelError((folder / "adapter_model.safetensors").string() + ": " + name + " is " +
-                       stored.dtype + ", an adapter's weights are F32");
-    }
-    const auto source = at::empty(tensor.sizes(), at::kFloat);
-    std::memcpy(source.mutable_data_ptr(), stored.data.data(), stored.data.size());
-    tensor.copy_(source);
-  }
+  read_tensors(folder / "adapter_model.safetensors", named_params());
   refresh();
 }
 
 void Adapter::save(const std::filesystem::path& folder, const std::string& base_model) const {
   std::filesystem::create_directories(folder);
-  const auto host = params_.cpu();
-  std::vector<TensorToWrite> tensors;
-  for (const auto& [name, tensor] : views(host, "")) {
-    tensors.push_back({name,
-                       "F32",
-                       tensor.sizes().vec(),
-                       {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()}});
-  }
-  write_safetensors(folder / "adapter_model.safetensors", tensors, {{"format", "pt"}});
+  write_safetensors(folder / "adapter_model.safetensors", to_write(host_params()),
+                    {{"format", "pt"}});
   auto modules = config_.target_modules;
   std::sort(modules.begin(), modules.end());
   const nlohmann::json config = {{"base_model_name_or_path", base_model},

@@ -10,6 +10,7 @@
 
 #include "trainer/data/philox.h"
 #include "trainer/model/model_config.h"
+#include "trainer/model/safetensors.h"
 #include "trainer/ops/leaf_hash.h"
 #include "trainer/ops/op_set.h"
 
@@ -29,9 +30,16 @@ struct LoraConfig {
   std::vector<std::string> target_modules;  ///< of kModuleNames
 };
 
-/// All trainable parameters, their gradients and their optimizer state, each in one flat float32 buffer, so that an
-/// optimizer step is one pass. A tensor starts at a multiple of 64 bytes; what lies between is zero
-/// and stays zero.
+/// Float32 host tensors as write_safetensors takes them; they have to outlive the result.
+std::vector<TensorToWrite> to_write(const std::vector<NamedTensor>& tensors);
+
+/// Copies the tensors of a safetensors file, which has to hold exactly these, into `tensors`.
+/// Throws ModelError: file, tensor, what is wrong.
+void read_tensors(const std::filesystem::path& file, const std::vector<NamedTensor>& tensors);
+
+/// All trainable parameters, their gradients and their optimizer state, each in one flat float32
+/// buffer, so that an optimizer step is one pass. A tensor starts at a multiple of 64 bytes; what
+/// lies between is zero and stays zero.
 class Adapter {
  public:
   /// Throws ModelError unless 1 <= rank <= the smallest side of every target, and at least one
@@ -72,7 +80,13 @@ class Adapter {
   std::vector<NamedTensor> named_params() const { return views(params_, ""); }
   std::vector<NamedTensor> named_grads() const { return views(grads_, ""); }
   /// `<name>.exp_avg` and `<name>.exp_avg_sq`.
-  std::vector<NamedTensor> named_optimizer() const;
+  std::vector<NamedTensor> named_optimizer() const {
+    return optimizer_views(exp_avg_, exp_avg_sq_);
+  }
+
+  /// The same as they are now, on the host.
+  std::vector<NamedTensor> host_params() const { return views(params_.cpu(), ""); }
+  std::vector<NamedTensor> host_optimizer() const;
 
  private:
   struct Slot {
@@ -84,6 +98,8 @@ class Adapter {
     LoraGrads grads;
   };
   std::vector<NamedTensor> views(const at::Tensor& flat, const std::string& suffix) const;
+  std::vector<NamedTensor> optimizer_views(const at::Tensor& exp_avg,
+                                           const at::Tensor& exp_avg_sq) const;
   at::Tensor view(const at::Tensor& flat, const Slot& slot) const;
 
   LoraConfig config_;

@@ -21,6 +21,14 @@ class AdamW {
   double lr() const { return lr_; }
   void step();
 
+  /// The running products, of which every further step follows; restore() goes on behind them.
+  double beta1_power() const { return beta1_powers_.power(); }
+  double beta2_power() const { return beta2_powers_.power(); }
+  void restore(double beta1_power, double beta2_power) {
+    beta1_powers_.restore(beta1_power);
+    beta2_powers_.restore(beta2_power);
+  }
+
  private:
   AdamWOptions options_;
   OpSet& ops_;

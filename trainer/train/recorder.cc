@@ -30,16 +30,26 @@ at::Tensor to_host(const at::Tensor& tensor) {
 Recorder::Recorder(const std::filesystem::path& run_dir, const protocol::RecordHeader& header,
                    std::vector<NamedTensor> adapter, std::vector<NamedTensor> grads,
                    std::vector<NamedTensor> optimizer, std::vector<NamedTensor> base,
-                   std::int64_t tensors_every, int threads, const Faults& faults)
-    : writer_(run_dir, header),
+                   std::int64_t tensors_every, int threads, const Faults& faults,
+                   const std::optional<RecordResume>& resume)
+    : writer_(resume ? protocol::RecordWriter(run_dir, header, resume->record)
+                     : protocol::RecordWriter(run_dir, header)),
       timings_(run_dir / "timings.jsonl"),
       adapter_(std::move(adapter), threads),
       grads_(std::move(grads), threads),
       optimizer_(std::move(optimizer), threads),
       base_(std::move(base), threads),
       tensors_every_(tensors_every),
-      faults_(faults) {
-  if (tensors_every_ > 0) tensors_.emplace(run_dir);
+      faults_(faults),
+      last_(std::chrono::steady_clock::now()) {
+  if (resume) {
+    if (tensors_every_ > 0) tensors_.emplace(run_dir, resume->tensors);
+    if (const auto& before = writer_.continued_behind()) steps_written_ = before->step;
+    // Only for its cut of a torn line: times are not compared, each part of a run adds its own.
+    protocol::AppendFile(timings_, protocol::AppendFile::Open::kContinue);
+  } else if (tensors_every_ > 0) {
+    tensors_.emplace(run_dir);
+  }
 }
 
 Recorder::~Recorder() = default;
@@ -49,6 +59,30 @@ protocol::Digest Recorder::write_group(std::int64_t step, const char* group,
   auto digests = hasher.digests(leaves);
   if (tensors_ && step % tensors_every_ == 0) tensors_->write(step, {group, digests});
   return protocol::group_digest(std::move(digests));
+}
+
+void Recorder::require_state(std::int64_t step, const protocol::Digest& rng) {
+  const auto adapter = adapter_.enqueue(), optimizer = optimizer_.enqueue();
+  if (adapter.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
+  const auto& before = writer_.continued_behind();
+  const bool same = before && before->step == step && before->rng == rng &&
+                    before->adapter == protocol::group_digest(adapter_.digests(adapter)) &&
+                    before->optimizer == protocol::group_digest(optimizer_.digests(optimizer));
+  if (!same) {
+    throw protocol::ResumeRefused(
+        "the checkpoint of step " + std::to_string(step) +
+        " does not hold the adapter, optimizer and random state that the record has there");
+  }
+}
+
+void Recorder::sync() {
+  write_pending();
+  writer_.sync();
+  if (tensors_) tensors_->sync();
+}
+
+RecordResume Recorder::position() const {
+  return {writer_.position(), tensors_ ? tensors_->position() : protocol::TensorsPosition{}};
 }
 
 void Recorder::step_zero(const protocol::Digest& rng) {
@@ -103,6 +137,7 @@ void Recorder::write_pending() {
 
 protocol::Digest Recorder::finish() {
   write_pending();
+  if (tensors_) tensors_->end();
   const auto base = base_.enqueue();
   if (base.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
   return writer_.end({steps_written_, protocol::group_digest(base_.digests(base))});

@@ -23,15 +23,28 @@ struct PendingStep {
   std::chrono::steady_clock::time_point queued;
 };
 
+/// Where a run that is resumed goes on in its files: nothing for their beginning.
+struct RecordResume {
+  std::optional<protocol::RecordPosition> record;
+  protocol::TensorsPosition tensors;
+};
+
 /// Writes a run's steps.jsonl, tensors.jsonl and timings.jsonl. On a GPU a step's line is written
 /// when the next step has been queued, so that recording never waits for the device.
 class Recorder {
  public:
+  /// With `resume` the files that are there are continued, and what is said again is compared with
+  /// them; throws as protocol::RecordWriter does.
   Recorder(const std::filesystem::path& run_dir, const protocol::RecordHeader& header,
            std::vector<NamedTensor> adapter, std::vector<NamedTensor> grads,
            std::vector<NamedTensor> optimizer, std::vector<NamedTensor> base,
-           std::int64_t tensors_every, int threads, const Faults& faults);
+           std::int64_t tensors_every, int threads, const Faults& faults,
+           const std::optional<RecordResume>& resume);
   ~Recorder();
+
+  /// Throws protocol::ResumeRefused unless the state now is the one that the record has behind
+  /// `step`, where it was resumed: adapter, optimizer and `rng`.
+  void require_state(std::int64_t step, const protocol::Digest& rng);
 
   /// The state before training.
   void step_zero(const protocol::Digest& rng);
@@ -45,6 +58,10 @@ class Recorder {
 
   /// Writes the line that is pending.
   void flush() { write_pending(); }
+  /// Writes the line that is pending, and all lines to the disk.
+  void sync();
+  /// Behind the last line written.
+  RecordResume position() const;
   /// Writes what is pending and the end line; returns the head.
   protocol::Digest finish();
 

@@ -2,88 +2,51 @@
 
 #include <c10/util/Exception.h>
 
-#include <ctime>
-#include <iostream>
 #include <new>
 #include <stdexcept>
 
 #include "trainer/numerics/variables.h"
+#include "trainer/train/manifest.h"
 #include "trainer/train/session.h"
 
 namespace twinrun::trainer {
 namespace {
 
-using nlohmann::json;
-
 constexpr int kExitComplete = 0, kExitUsage = 2, kExitFailed = 3;
 
-std::string now_utc() {
-  char text[32];
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
+/// Where `manifest`'s run goes on. Says so in it.
+RunStart resume_point(const std::filesystem::path& run_dir, const TrainConfig& config,
+                      Manifest& manifest) {
+  RunStart start{manifest.run_id(), /*resume=*/true, {}};
+  start.checkpoint = read_newest_checkpoint(
+      run_dir, {start.run_id, config.identity_digest, arithmetic_id(config.numerics)});
+  manifest.add_resumed(start.checkpoint ? start.checkpoint->state.step : 0);
+  manifest.write();
+  return start;
 }
 
-/// manifest.json from the first write to the last.
-class Manifest {
- public:
-  Manifest(std::filesystem::path run_dir, const protocol::RunConfig& config)
-      : run_dir_(std::move(run_dir)) {
-    json_ = {
-        {"schema", protocol::kRecordSchema},
-        {"run_id", protocol::random_run_id()},
-        {"identity", protocol::to_hex(config.identity_digest())},
-        {"status", "running"},
-        {"message", nullptr},
-        {"started", now_utc()},
-        {"ended", nullptr},
-        {"steps_written", 0},
-        {"head", nullptr},
-        {"digests", {{"model", json::object()}, {"tokenizer", json::object()}, {"data", nullptr}}},
-        {"files", json::object()}};
-    write();
-  }
-
-  json& fields() { return json_; }
-
-  void write() const {
-    protocol::write_file_atomically(run_dir_ / "manifest.json", json_.dump(2) + "\n");
-  }
-
-  /// The last write; returns `exit_code`.
-  int end(const char* status, const std::string& message, int exit_code) {
-    json_["status"] = status;
-    json_["message"] = message.empty() ? json(nullptr) : json(message);
-    json_["ended"] = now_utc();
-    for (const char* name : {"tensors.jsonl", "timings.jsonl"}) {
-      if (std::filesystem::exists(run_dir_ / name)) {
-        json_["files"][name] = protocol::to_hex(protocol::sha256_file(run_dir_ / name));
-      }
-    }
-    write();
-    if (!message.empty()) std::cerr << "twinrun-train: " << message << "\n";
-    return exit_code;
-  }
-
- private:
-  std::filesystem::path run_dir_;
-  json json_;
-};
-
-void train(const protocol::RunConfig& config, const std::filesystem::path& run_dir,
+void train(const protocol::RunConfig& config, const std::filesystem::path& run_dir, bool resume,
            Manifest& manifest) {
   const auto typed = read_train_config(config);
   prepare_environment(typed.numerics);
   auto& fields = manifest.fields();
+  const auto before = fields;
   fields["numerics"] = typed.numerics.mode;
   fields["promise"] = promises_bits(typed.numerics) ? "bitwise" : "none";
   fields["arithmetic"] = arithmetic_id(typed.numerics);
+  const RunStart start =
+      resume ? resume_point(run_dir, typed, manifest) : RunStart{manifest.run_id(), false, {}};
   Session session(typed, fields);
+  if (const auto difference = platform_difference(before, fields);
+      !difference.empty() && typed.numerics.mode != "portable") {
+    fields = before;
+    throw protocol::ResumeRefused("the run cannot go on here, since numerics " +
+                                  typed.numerics.mode +
+                                  " is tied to what it began with: " + difference);
+  }
   manifest.write();
   try {
-    fields["head"] = protocol::to_hex(session.train(run_dir));
+    fields["head"] = protocol::to_hex(session.train(run_dir, start));
   } catch (...) {
     fields["steps_written"] = session.steps_written();
     throw;
@@ -93,14 +56,18 @@ void train(const protocol::RunConfig& config, const std::filesystem::path& run_d
 
 }  // namespace
 
-int run_training(const protocol::RunConfig& config, const std::filesystem::path& run_dir) {
-  Manifest manifest(run_dir, config);
+int run_training(const protocol::RunConfig& config, const std::filesystem::path& run_dir,
+                 bool resume) {
+  const RunLock lock(run_dir);
+  Manifest manifest = resume ? Manifest::resume(run_dir, config) : Manifest::begin(run_dir, config);
   const auto usage = [&](const std::exception& error) {
     return manifest.end("usage_error", error.what(), kExitUsage);
   };
   try {
-    train(config, run_dir, manifest);
+    train(config, run_dir, resume, manifest);
     return manifest.end("complete", "", kExitComplete);
+  } catch (const protocol::ResumeRefused& error) {
+    return usage(error);
   } catch (const ConfigError& error) {
     return usage(error);
   } catch (const DataError& error) {

@@ -127,23 +127,38 @@ protocol::Digest Session::rng_digest() const {
       " draws " + std::to_string(sampler_->draws()) + "\n");
 }
 
-protocol::Digest Session::train(const std::filesystem::path& run_dir) {
+protocol::Digest Session::train(const std::filesystem::path& run_dir, const RunStart& start) {
   const c10::InferenceMode inference;
+  run_dir_ = run_dir;
+  owner_ = {start.run_id, config_.identity_digest, arithmetic_id(config_.numerics)};
+  const auto& saved = start.checkpoint;
+  std::optional<RecordResume> resume;
+  if (start.resume) resume.emplace();
+  if (saved) resume = {saved->state.record, saved->state.tensors};
+  const auto promise =
+      promises_bits(config_.numerics) ? protocol::Promise::kBitwise : protocol::Promise::kNone;
   recorder_ = std::make_unique<Recorder>(
       run_dir,
       protocol::RecordHeader{.identity = config_.identity_digest,
-                             .arithmetic = arithmetic_id(config_.numerics),
-                             .promise = promises_bits(config_.numerics)
-                                            ? protocol::Promise::kBitwise
-                                            : protocol::Promise::kNone,
+                             .arithmetic = owner_.arithmetic,
+                             .promise = promise,
                              .steps = config_.steps},
       adapter_->named_params(), adapter_->named_grads(), adapter_->named_optimizer(),
-      model_->weights().named, config_.tensors_every, config_.numerics.threads, faults_);
+      model_->weights().named, config_.tensors_every, config_.numerics.threads, faults_, resume);
   if (faults_.step_of("constant")) {
     write_constant_record();
   } else {
-    recorder_->step_zero(rng_digest());
-    for (std::int64_t step = 1; step <= config_.last_step; ++step) one_step(step);
+    if (saved) {
+      restore(*saved);
+    } else {
+      recorder_->step_zero(rng_digest());
+    }
+    for (auto step = recorder_->steps_written() + 1; step <= config_.last_step; ++step) {
+      one_step(step);
+      if (config_.checkpoint_every > 0 && step % config_.checkpoint_every == 0) {
+        save_checkpoint(step);
+      }
+    }
   }
   // A library that is loaded late may have moved one, MXCSR above all.
   require_as_wanted(read_switches(config_.numerics, device_));

@@ -39,7 +39,8 @@ struct TrainConfig {
   std::uint64_t seed_lora_init = 0, seed_dropout = 0, seed_shuffle = 0;
   NumericsOptions numerics;
   std::int64_t tensors_every = 1;
-  std::int64_t last_step = 0;  ///< stop_after, or steps
+  std::int64_t checkpoint_every = 0;  ///< 0: no checkpoints
+  std::int64_t last_step = 0;         ///< stop_after, or steps
   std::int64_t gpu_memory_offset_mb = 0;
   std::vector<std::string> inject;
 };

@@ -60,6 +60,13 @@ TEST_F(ResolveCase, LaunchHoldsWhatTheResultMustNotDependOn) {
   EXPECT_FALSE(resolved.foreign_trainer);
 }
 
+TEST_F(ResolveCase, CheckpointsAreNoPartOfTheIdentity) {
+  const ResolvedCase with = resolve(valid(), {"train.checkpoint_every=5"});
+  EXPECT_EQ(with.config.launch.at("checkpoint_every"), 5);
+  EXPECT_EQ(with.config.identity_digest(), resolve(valid()).config.identity_digest());
+  EXPECT_THAT(error_of(valid(), {"train.checkpoint_every=-1"}), HasSubstr("checkpoint_every"));
+}
+
 TEST_F(ResolveCase, FilesEnterTheIdentityByDigestAndNoPathDoes) {
   const json identity = resolve(valid()).config.identity;
   // printf weights | sha256sum, and so on
@@ -167,7 +174,6 @@ TEST_F(ResolveCase, WhatIsNotBuiltYetIsSaid) {
                 AllOf(StartsWith("--set " + set), HasSubstr("not built yet"), HasSubstr(what)));
   };
   expect("train.eval_every=5", "train.eval_every");
-  expect("train.checkpoint_every=5", "train.checkpoint_every");
   expect("inference={prompts: p.jsonl}", "inference");
   expect("data.template=llama3", "chatml, text");
   expect("train.optimizer.name=sgd", "adamw");

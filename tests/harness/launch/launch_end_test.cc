@@ -78,6 +78,16 @@ TEST_F(LaunchEnd, EveryCompleteLineRestartsTheClock) {
   EXPECT_GT(result.seconds, options.step_timeout_s);
 }
 
+TEST_F(LaunchEnd, LinesOfTheAlsoWatchedFileRestartTheClockToo) {
+  LaunchOptions options = script(
+      "for i in 0 1 2 3 4 5; do echo '{\"step\":'$i'}' >> $RUN/timings.jsonl; sleep 0.3; done");
+  options.step_timeout_s = 1.2;
+  EXPECT_EQ(launch_trainer(options).outcome, Outcome::kTimedOut);
+  std::filesystem::remove(run_dir_ / "timings.jsonl");
+  options.also_watched = run_dir_ / "timings.jsonl";
+  EXPECT_EQ(launch_trainer(options).outcome, Outcome::kExited);
+}
+
 TEST_F(LaunchEnd, BytesWithoutALineFeedAreNoStep) {
   LaunchOptions options = script("while :; do printf x >> $RUN/steps.jsonl; sleep 0.02; done");
   options.step_timeout_s = 0.4;

@@ -56,6 +56,16 @@ TEST(Sha256Test, FileDigestIsThatOfItsBytes) {
   EXPECT_EQ(sha256_file(path), sha256(std::string(3000000, 'x')));
 }
 
+TEST(Sha256Test, SoFarTellsWithoutStartingOver) {
+  Sha256 hasher;
+  EXPECT_EQ(hasher.so_far(), sha256(std::string_view()));
+  hasher.update(std::string_view("a"));
+  EXPECT_EQ(hasher.so_far(), sha256(std::string_view("a")));
+  hasher.update(std::string_view("bc"));
+  EXPECT_EQ(hasher.so_far(), sha256(std::string_view("abc")));
+  EXPECT_EQ(hasher.finish(), sha256(std::string_view("abc")));
+}
+
 TEST(Sha256Test, UnreadableFileIsNamed) {
   try {
     sha256_file("/nowhere/file");

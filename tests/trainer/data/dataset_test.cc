@@ -143,6 +143,33 @@ TEST(Sampler, CountsTheDrawsOfItsEpochs) {
   EXPECT_EQ(sampler.draws(), 6);
 }
 
+TEST(Sampler, RestoredAnywhereGoesOnAsIfNeverStopped) {
+  // 7 samples, 3 a step: a rest is dropped at each end of an epoch.
+  for (int stop = 0; stop <= 7; ++stop) {
+    Sampler whole(7, 3, 1, 42), restored(7, 3, 1, 42);
+    for (int step = 0; step < stop; ++step) whole.next_step();
+    restored.restore(whole.epoch(), whole.position(), whole.draws());
+    for (int step = 0; step < 5; ++step) {
+      EXPECT_EQ(restored.next_step(), whole.next_step()) << "stopped after " << stop;
+      EXPECT_EQ(restored.epoch(), whole.epoch());
+      EXPECT_EQ(restored.position(), whole.position());
+      EXPECT_EQ(restored.draws(), whole.draws());
+    }
+  }
+}
+
+TEST(Sampler, IsNotRestoredToWhereItNeverIs) {
+  Sampler sampler(7, 3, 1, 42);
+  EXPECT_THROW(sampler.restore(0, 9, 6), std::invalid_argument);
+  EXPECT_THROW(sampler.restore(0, 2, 6), std::invalid_argument);
+  EXPECT_THROW(sampler.restore(0, 0, 6), std::invalid_argument);
+  EXPECT_THROW(sampler.restore(0, -3, 6), std::invalid_argument);
+  EXPECT_THROW(sampler.restore(-1, 3, 0), std::invalid_argument);
+  EXPECT_THROW(sampler.restore(-2, 0, 0), std::invalid_argument);
+  EXPECT_THROW(sampler.restore(0, 3, -1), std::invalid_argument);
+  EXPECT_NO_THROW(sampler.restore(4, 6, 30));
+}
+
 TEST(Sampler, RefusesDataThatDoNotFillAStep) {
   EXPECT_THROW(Sampler(7, 8, 1, 42), DataError);
   EXPECT_THROW(Sampler(7, 4, 2, 42), DataError);

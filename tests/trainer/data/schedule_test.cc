@@ -78,5 +78,13 @@ TEST(BetaPowers, AreRunningProducts) {
   }
 }
 
+TEST(BetaPowers, RestoredTheyGoOn) {
+  BetaPowers whole(0.999), restored(0.999);
+  EXPECT_EQ(whole.power(), 1);
+  for (int step = 1; step <= 10; ++step) whole.next();
+  restored.restore(whole.power());
+  EXPECT_EQ(restored.next(), whole.next());
+}
+
 }  // namespace
 }  // namespace twinrun::trainer
