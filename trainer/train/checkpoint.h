@@ -32,7 +32,7 @@ struct CheckpointState {
   std::int64_t epoch = 0, position = 0, shuffle_draws = 0;  ///< of the Sampler
 };
 
-/// Writes `run_dir`/checkpoints/step-N (docs/protocol.md section 8): `adapter` and `optimizer` as
+/// Writes `run_dir`/checkpoints/step-N (docs/protocol.md section 9): `adapter` and `optimizer` as
 /// safetensors, the state and all digests as checkpoint.json. The folder appears whole, by a
 /// rename, when all of it is on the disk; then those before the newest kCheckpointsKept are
 /// removed.
