@@ -61,6 +61,22 @@ constexpr HardCase kHardCases[] = {
     {Unary::kRsqrt, 0x1.7431c6p-99f, 0x1.2c413cp+49f},
     {Unary::kRsqrt, 0x1.7431c6p-97f, 0x1.2c413cp+48f},
     {Unary::kRsqrt, 0x1.7431c6p-95f, 0x1.2c413cp+47f},
+    {Unary::kSin, -0x1.487e0cp+103f, -0x1.287508p-2f},
+    {Unary::kSin, 0x1.487e0cp+103f, 0x1.287508p-2f},
+    {Unary::kSin, -0x1.33333p+13f, 0x1.63f4bap-2f},
+    {Unary::kSin, 0x1.33333p+13f, -0x1.63f4bap-2f},
+    {Unary::kSin, -0x1.95f654p+44f, 0x1.fcf42ep-1f},
+    {Unary::kSin, 0x1.95f654p+44f, -0x1.fcf42ep-1f},
+    {Unary::kSin, -0x1.524856p+80f, 0x1.ff5702p-1f},
+    {Unary::kSin, 0x1.524856p+80f, -0x1.ff5702p-1f},
+    {Unary::kSin, -0x1.e35bc6p+7f, -0x1.c5b4acp-3f},
+    {Unary::kSin, 0x1.e35bc6p+7f, 0x1.c5b4acp-3f},
+    {Unary::kSin, -0x1.411b04p+63f, -0x1.58ed1p-1f},
+    {Unary::kSin, 0x1.411b04p+63f, 0x1.58ed1p-1f},
+    {Unary::kSin, -0x1.b559b6p+117f, -0x1.b50776p-2f},
+    {Unary::kSin, 0x1.b559b6p+117f, 0x1.b50776p-2f},
+    {Unary::kSin, -0x1.8d9d8p+73f, 0x1.d32b7ap-1f},
+    {Unary::kSin, 0x1.8d9d8p+73f, -0x1.d32b7ap-1f},
 };
 
 }  // namespace twinrun::trainer::portable

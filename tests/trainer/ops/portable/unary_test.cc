@@ -152,6 +152,7 @@ TEST(PortableSinCos, SpecialValues) {
   expect_all(Unary::kCos, {{"0", {0.0f, 1.0f}},
                            {"-0", {-0.0f, 1.0f}},
                            {"smallest", {kSmallest, 1.0f}},
+                           {"nearest to the middle of two", {0x1.2b9622p67f, 0x1.f0285ep-1f}},
                            {"inf", {kInf, kQuiet}},
                            {"-inf", {-kInf, kQuiet}},
                            {"nan", {kQuiet, kQuiet}}});
