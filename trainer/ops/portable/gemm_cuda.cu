@@ -274,8 +274,9 @@ cudaError_t launch(const Gemm& g, const Batch& batch, cudaStream_t stream) {
 
 using Large = TileShape<128, 128, 8, 8, 8>;
 using Medium = TileShape<64, 64, 4, 4, 16>;
-using Tall = TileShape<64, 16, 4, 1, 32>;
-using Wide = TileShape<16, 64, 1, 4, 32>;
+// Rank of LoRA by many: little to compute and a long k, so the steps on the way hide the memory.
+using Tall = TileShape<64, 16, 4, 1, 64>;
+using Wide = TileShape<16, 64, 1, 4, 64>;
 
 }  // namespace
 
