@@ -189,7 +189,10 @@ BaselineReport judge_baseline(const JudgeInput& input) {
   if (!input.baseline || input.runs.empty()) return {};
   BaselineReport report = check_baseline(input.runs.front().view, *input.baseline);
   if (!report.file.empty()) {
-    report.curve = input.base.empty() ? report.file : fs::relative(report.file, input.base);
+    // Of the folder, since the curve may be a link, and one that leads nowhere.
+    const fs::path folder = report.file.parent_path();
+    report.curve =
+        (input.base.empty() ? folder : fs::relative(folder, input.base)) / report.file.filename();
   }
   return report;
 }

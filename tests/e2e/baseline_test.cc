@@ -141,6 +141,10 @@ TEST_F(Baseline, ADamagedCurveIsBrokenEvidence) {
   expect(5, "EVIDENCE_INVALID", "curve_replaced");
   fs::remove(path(curve));
   expect(5, "EVIDENCE_INVALID", "curve_missing");
+  fs::create_symlink(path(curve).filename(), path(curve));
+  const json loop = expect(5, "EVIDENCE_INVALID", "curve_unreadable");
+  EXPECT_EQ(loop.at("baseline").at("curve"), "../" + curve);
+  fs::remove(path(curve));
   write(curve, record);
   fs::remove(path(described(curve)));
   expect(5, "EVIDENCE_INVALID", "curve_description_missing",
