@@ -160,6 +160,9 @@ class TrainerKilled : public TrainerResume {
     const json after = read_json(run + "/manifest.json");
     EXPECT_EQ(before.value("run_id", after.at("run_id")), after.at("run_id"));
     expect_whole(run);
+    for (const std::string& line : lines(run + "/timings.jsonl")) {
+      EXPECT_TRUE(json::accept(line)) << line;
+    }
   }
 
   std::uint64_t seed_ = 0;
