@@ -28,7 +28,7 @@ kill_at() {
   judge=$!
   sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"
   victim=$judge
-  [[ $whom == judge ]] || read -r victim _ < "/proc/$judge/task/$judge/children"
+  [[ $whom == judge ]] || read -r victim _ 2> /dev/null < "/proc/$judge/task/$judge/children"
   kill -9 "${victim:-$judge}" 2> /dev/null
   wait "$judge" 2> /dev/null
 }
@@ -37,7 +37,7 @@ start=$(milliseconds)
 $train --run-dir "$runs/whole" "$@" > /dev/null || { echo "the uninterrupted run failed"; exit 1; }
 whole_ms=$(($(milliseconds) - start)) head=$(field "$runs/whole" 'm["head"]')
 echo "seed $seed; $case $*: $(field "$runs/whole" 'm["steps_written"]') steps in $whole_ms ms on" \
-  "$(field "$runs/whole" 'm["device"]["name"]'); head $head"
+  "$(field "$runs/whole" 'm["device"]["name"] or m["device"]["type"]'); head $head"
 
 for ((point = 1; point <= points; point++)); do
   folder=$runs/$point whom=trainer killed= resume=
@@ -50,6 +50,11 @@ for ((point = 1; point <= points; point++)); do
     if [[ -f $folder/config.json ]]; then resume=--resume; else rm -rf "$folder"; fi
     [[ $(field "$folder" 'm["status"]') != complete ]] || break
   done
+  if ((kill == 0)); then  # it was faster than the first run: no point
+    rm -rf "$folder"
+    ((point--))
+    continue
+  fi
   if [[ $(field "$folder" 'm["status"]') != complete ]]; then
     $train --run-dir "$folder" $resume "$@" > "$runs/log" 2>&1 || sed 's/^/  /' "$runs/log"
   fi

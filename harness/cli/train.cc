@@ -30,7 +30,7 @@ CommandSpec train_spec() {
       ("run-dir", po::value<std::string>()->value_name("DIR"),
        "folder of the run, new or empty")  //
       ("resume",
-       "continue the run in DIR, which was stopped: from its newest checkpoint\n"
+       "continue the run in DIR, which was stopped: from its newest checkpoint "
        "(train.checkpoint_every), or else from step 0")  //
       ("set", po::value<std::vector<std::string>>()->value_name("KEY=VALUE"),
        "change the case: --set train.steps=3; may be repeated")  //

@@ -259,8 +259,12 @@ class Schemas(unittest.TestCase):
                 {"run_id": None},
                 {"extra": 1},
                 {"schema": 2},
+                {"resumed": [{"step": -1, "at": "2026-01-31T12:00:00Z"}]},
+                {"resumed": [{"step": 6}]},
             ):
                 self.assertFalse(of_manifest.is_valid({**manifest, **change}), change)
+            resumed = {"resumed": [{"step": 6, "at": "2026-01-31T12:00:00Z"}]}
+            self.assertTrue(of_manifest.is_valid({**manifest, **resumed}))
             with open(os.path.join(run, "config.json"), encoding="utf-8") as file:
                 config = json.load(file)
             for part in ("identity", "judgement", "launch"):

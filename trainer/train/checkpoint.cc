@@ -226,9 +226,9 @@ void write_checkpoint(const fs::path& run_dir, const CheckpointState& state,
   }
   object["digest"] = to_hex(protocol::canonical_digest(object));
   protocol::write_file_atomically(made / kStateFile, protocol::canonical_json(object) + '\n');
+  protocol::sync_folder(run_dir);  // the record's own files are to be found before it is
   fs::rename(made, folder);
   protocol::sync_folder(folder.parent_path());
-  protocol::sync_folder(run_dir);
 
   const auto steps = steps_saved(run_dir);
   for (std::size_t i = kCheckpointsKept; i < steps.size(); ++i) {
