@@ -105,25 +105,36 @@ def reference_run(folder, identity, batches_of_steps):
         optimizer.zero_grad()
 
 
-def compare(parity, name, folder, samples, config):
+def compare(parity, name, folder, samples, config, modes=("deterministic",)):
+    """Runs `config` in each of the modes, and the reference once: the modes draw the same data."""
     identity = config["identity"]
-    rows, base_lr = identity["train"]["batch_size"], identity["train"]["optimizer"]["lr"]
+    rows, reference = identity["train"]["batch_size"], None
     pad_id = json.loads((folder / "config.json").read_text())["pad_token_id"]
-    steps = read_steps(parity.train(config))
-    assert len(steps) == STEPS, f"{len(steps)} steps"
-    batches = []
-    for step in steps:
-        chosen = [samples[sample] for sample in step["samples"]]
-        batches.append(
-            [make_batch(chosen[i : i + rows], pad_id) for i in range(0, len(chosen), rows)]
-        )
+    for mode in modes:
+        identity["numerics"] = mode
+        steps = read_steps(parity.train(config))
+        assert len(steps) == STEPS, f"{len(steps)} steps"
+        if reference is None:
+            chosen = [step["samples"] for step in steps]
+            batches = [
+                [
+                    make_batch([samples[sample] for sample in ids[i : i + rows]], pad_id)
+                    for i in range(0, len(ids), rows)
+                ]
+                for ids in chosen
+            ]
+            reference = list(reference_run(folder, identity, batches))
+        assert [step["samples"] for step in steps] == chosen, f"{mode} draws other samples"
+        compare_steps(parity, f"{name}, {mode}", steps, batches, reference, identity)
+
+
+def compare_steps(parity, name, steps, batches, reference, identity):
+    base_lr = identity["train"]["optimizer"]["lr"]
     if identity["train"]["gradient_accumulation"] == 1:
         unlike = sum(step["batch"] != group_digest(batch) for step, (batch,) in zip(steps, batches))
         parity.check_equal(f"{name}: digests of the batches, computed here", len(steps), unlike)
     losses, norms, rates, counts = [], [], [], 0
-    for step, (loss, norm, lr, count) in zip(
-        steps, reference_run(folder, identity, batches), strict=True
-    ):
+    for step, (loss, norm, lr, count) in zip(steps, reference, strict=True):
         losses.append(abs(from_bits(step["loss"]["bits"]) - loss) / loss)
         norms.append(abs(from_bits(step["grad_norm"]["bits"]) - norm) / norm)
         rates.append(abs(from_bits(step["lr"]["bits"]) - lr) / base_lr)
@@ -166,6 +177,7 @@ def main():
             schedule="linear",
             warmup_steps=3,
         ),
+        modes=("deterministic", "portable"),
     )
     parity.finish()
 
