@@ -136,8 +136,10 @@ __global__ void __launch_bounds__(kThreads, 2)
   int k_begin = 0, k_end = k;
   if (kRanged && g.range == KRange::kFrom) k_begin = i0 / Shape::kDepth * Shape::kDepth;
   if (kRanged && g.range == KRange::kUpTo) k_end = min(k, i0 + Shape::kRows);
-  const int tx = static_cast<int>(threadIdx.x) % Shape::kThreadCols;
-  const int ty = static_cast<int>(threadIdx.x) / Shape::kThreadCols;
+  // A warp is four threads high and eight wide: what it reads of a step is 64 and 128 bytes.
+  static_assert(Shape::kThreadCols == 16 && Shape::kThreadRows == 16);
+  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  const int tx = warp % 2 * 8 + lane % 8, ty = warp / 2 * 4 + lane / 8;
 
   float sum[kTileRows][kTileCols];
 #pragma unroll
@@ -289,8 +291,8 @@ cudaError_t gemm_cuda(const Gemm& g, const Batch& batch, cudaStream_t stream) {
   }
   if (g.n <= 16) return launch<Tall>(g, batch, stream);
   if (g.m <= 16) return launch<Wide>(g, batch, stream);
-  // A tile a multiprocessor at least, or the smaller tiles keep more of them busy.
-  constexpr std::int64_t kTilesMin = 132;
+  // A tile for most multiprocessors, or the smaller tiles keep more of them busy.
+  constexpr std::int64_t kTilesMin = 96;
   const auto tiles = (g.m + 127) / 128 * ((g.n + 127) / 128) * batch.outer * batch.inner;
   return tiles >= kTilesMin && g.m > 64 && g.n > 64 ? launch<Large>(g, batch, stream)
                                                     : launch<Medium>(g, batch, stream);
