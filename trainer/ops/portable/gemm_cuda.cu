@@ -136,10 +136,8 @@ __global__ void __launch_bounds__(kThreads, 2)
   int k_begin = 0, k_end = k;
   if (kRanged && g.range == KRange::kFrom) k_begin = i0 / Shape::kDepth * Shape::kDepth;
   if (kRanged && g.range == KRange::kUpTo) k_end = min(k, i0 + Shape::kRows);
-  // A warp is four threads high and eight wide: what it reads of a step is 64 and 128 bytes.
-  static_assert(Shape::kThreadCols == 16 && Shape::kThreadRows == 16);
-  const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
-  const int tx = warp % 2 * 8 + lane % 8, ty = warp / 2 * 4 + lane / 8;
+  const int tx = static_cast<int>(threadIdx.x) % Shape::kThreadCols;
+  const int ty = static_cast<int>(threadIdx.x) / Shape::kThreadCols;
 
   float sum[kTileRows][kTileCols];
 #pragma unroll
