@@ -289,8 +289,8 @@ cudaError_t gemm_cuda(const Gemm& g, const Batch& batch, cudaStream_t stream) {
   }
   if (g.n <= 16) return launch<Tall>(g, batch, stream);
   if (g.m <= 16) return launch<Wide>(g, batch, stream);
-  // A tile for most multiprocessors, or the smaller tiles keep more of them busy.
-  constexpr std::int64_t kTilesMin = 96;
+  // A tile a multiprocessor at least, or the smaller tiles keep more of them busy.
+  constexpr std::int64_t kTilesMin = 132;
   const auto tiles = (g.m + 127) / 128 * ((g.n + 127) / 128) * batch.outer * batch.inner;
   return tiles >= kTilesMin && g.m > 64 && g.n > 64 ? launch<Large>(g, batch, stream)
                                                     : launch<Medium>(g, batch, stream);

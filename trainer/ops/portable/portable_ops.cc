@@ -21,7 +21,7 @@ using portable::Heads;
 using portable::KRange;
 
 /// Rows of logits that exist at one time; no sum goes across them.
-constexpr std::int64_t kLossChunkRows = 2048;
+constexpr std::int64_t kLossChunkRows = 1024;
 /// Floats of attention scores that exist at one time, per buffer.
 constexpr std::int64_t kScoresMax = std::int64_t{1} << 26;
 
