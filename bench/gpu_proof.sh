@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # gpu_proof.sh BUILD OUT: on a machine with a GPU, with programs that are built already: the gpu tests,
-# the case in float32, bfloat16, with accumulation and in `fast`, the leaf hash, a 1.2 B step.
+# the case in float32, bfloat16, with accumulation and in `fast`, the leaf hash, a 1.2 B step; of portable
+# arithmetic the unary functions, the products, the frozen curves and a 1.2 B step.
 # Writes results.jsonl and the verdicts into OUT; the exit code is the number of steps that failed.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -29,10 +30,19 @@ expect verify-fast 3 $verify --out "$runs/fast" --set numerics=fast --set model.
 expect leaf-hash 0 "$build/bin/leaf_hash"
 mkdir "$runs/large"
 expect train-1.2b 0 "$build/bin/twinrun" train bench/cases/llama-1.2b.yaml --run-dir "$runs/large" --quiet
+expect unary 0 "$build/bin/unary_gpu"
+expect portable-gemm 0 "$build/bin/portable_gemm" --gpu
+for name in llama-tiny-grouped llama-tiny-untied smollm2-portable; do
+  expect "replay-$name" 0 "$build/bin/twinrun" verify "baselines/$name/case.yaml" --quiet \
+    --set device=cuda --out "$runs/$name" --baseline --on-missing-baseline fail
+done
+expect portable-1.2b 0 "$build/bin/twinrun" train bench/cases/llama-1.2b.yaml --run-dir "$runs/portable" \
+  --quiet --set numerics=portable --set model.dtype=float32 --set train.batch_size=2 --set train.steps=12
 for name in f32 bf16; do
   cp "$runs/$name/verdict.json" "$out/verdict-$name.json"
   echo "step ms, SmolLM2 $name:" $(sed 's/.*"ms":\([0-9.]*\).*/\1/' "$runs/$name/a/timings.jsonl")
 done
 cp "$runs/f32/a/manifest.json" "$out/manifest-f32.json"
+echo "step ms, 1.2 B portable:" $(sed 's/.*"ms":\([0-9.]*\).*/\1/' "$runs/portable/timings.jsonl")
 echo "step ms, 1.2 B:" $(sed 's/.*"ms":\([0-9.]*\).*/\1/' "$runs/large/timings.jsonl")
 exit "$failed"
