@@ -17,6 +17,10 @@ struct Machine {
   int threads = 1;
 };
 
+void PrintTo(const Machine& machine, std::ostream* out) {
+  *out << machine.isa << ", threads " << machine.threads;
+}
+
 /// Every kind of CPU kernels that this CPU has, on one thread and on two.
 std::vector<Machine> machines() {
   std::vector<Machine> result = {{"plain", 1}, {"plain", 2}};
