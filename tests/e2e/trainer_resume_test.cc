@@ -13,7 +13,7 @@
 
 #include "harness/protocol/canonical_json.h"
 #include "harness/protocol/record_reader.h"
-#include "tests/e2e/toy_case.h"
+#include "tests/e2e/tiny_case.h"
 
 namespace twinrun {
 namespace {
@@ -27,14 +27,9 @@ constexpr const char* kFiles[] = {"steps.jsonl", "tensors.jsonl",
                                   "adapter/adapter_model.safetensors",
                                   "adapter/adapter_config.json"};
 
-class TrainerResume : public ToyCase {
+class TrainerResume : public TinyCase {
  protected:
   TrainerResume() {
-    write("model.json",
-          R"({"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu",
-              "vocab_size": 61, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-              "num_attention_heads": 2, "num_key_value_heads": 1, "rms_norm_eps": 1e-5,
-              "rope_theta": 10000.0, "tie_word_embeddings": false})");
     write("case.yaml", R"(
 schema: 1
 name: tiny
