@@ -146,6 +146,34 @@ TEST_P(Ops, AttentionOfOneToken) {
   EXPECT_TRUE((d.dk_BKTE.abs() <= slack * q.abs()).all().item<bool>());
 }
 
+/// Attention of everything at once, whose scores do not fit into one part of the work, against that
+/// of each row and key/value head by itself.
+void check_parts(std::int64_t rows, std::int64_t kv_heads, std::int64_t length) {
+  at::manual_seed(6);
+  const auto ops = make_portable_ops(Isa::kAuto);
+  const auto q = at::randn({rows, 3 * kv_heads, length, 16}), dout = at::randn_like(q);
+  const auto k = at::randn({rows, kv_heads, length, 16}), v = at::randn_like(k);
+  const auto whole = ops->attention(q, k, v);
+  const auto d = ops->attention_backward(dout, q, k, v, whole);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (std::int64_t kv = 0; kv < kv_heads; ++kv) {
+      const auto of_q = [&](const at::Tensor& t) {
+        return t.narrow(0, row, 1).narrow(1, 3 * kv, 3);
+      };
+      const auto of_kv = [&](const at::Tensor& t) { return t.narrow(0, row, 1).narrow(1, kv, 1); };
+      const auto part = ops->attention(of_q(q), of_kv(k), of_kv(v));
+      const auto dp = ops->attention_backward(of_q(dout), of_q(q), of_kv(k), of_kv(v), part);
+      EXPECT_TRUE(at::equal(of_q(whole.o_BHTE), part.o_BHTE)) << row << ", " << kv;
+      EXPECT_TRUE(at::equal(of_q(d.dq_BHTE), dp.dq_BHTE)) << row << ", " << kv;
+      EXPECT_TRUE(at::equal(of_kv(d.dk_BKTE), dp.dk_BKTE)) << row << ", " << kv;
+      EXPECT_TRUE(at::equal(of_kv(d.dv_BKTE), dp.dv_BKTE)) << row << ", " << kv;
+    }
+  }
+}
+
+TEST(PortableAttention, PartsOfRowsChangeNoBit) { check_parts(6, 1, 2048); }
+TEST(PortableAttention, PartsOfHeadsChangeNoBit) { check_parts(2, 2, 4096); }
+
 TEST_P(Ops, SwigluAndItsGradients) {
   const auto gate = leaf({20, 48}), up = leaf({20, 48});
   const auto dy = at::randn({20, 48});
