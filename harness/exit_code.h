@@ -14,6 +14,11 @@ struct NoVerdictError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// Evidence does not hold: a digest, a chain or a sealed file is not what it says. Exit code 5.
+struct EvidenceError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// What the process tells CI. A promise: docs/protocol.md has the table, a test pins it.
 enum class ExitCode : int {
   kReproduced = 0,

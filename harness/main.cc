@@ -34,6 +34,8 @@ int run(const std::vector<std::string>& args) {
     return fail(error.what(), ExitCode::kUsage);
   } catch (const twinrun::harness::NoVerdictError& error) {
     return fail(error.what(), ExitCode::kNoVerdict);
+  } catch (const twinrun::harness::EvidenceError& error) {
+    return fail(error.what(), ExitCode::kEvidence);
   } catch (const std::exception& error) {
     return fail(std::string("internal error: ") + error.what(), ExitCode::kInternal);
   }
