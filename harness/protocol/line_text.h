@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+
+#include "harness/protocol/record.h"
+
+namespace twinrun::protocol {
+
+// What the lines of steps.jsonl and inference.jsonl have in common.
+
+/// Appends the IEEE 754 bits in lower-case hex, most significant digit first, without quotes.
+void append_bits(std::string& out, float value);
+void append_bits(std::string& out, double value);
+
+/// Appends `{"bits":"<hex>","value":<number>}`; the number as %.9g of a float32 and %.17g of a
+/// float64, null if it is not finite.
+void append_number(std::string& out, float value);
+void append_number(std::string& out, double value);
+
+void append_sample_id(std::string& out, const SampleId& id);
+
+}  // namespace twinrun::protocol
