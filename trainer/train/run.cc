@@ -1,18 +1,12 @@
 #include "trainer/train/run.h"
 
-#include <c10/util/Exception.h>
-
-#include <new>
-#include <stdexcept>
-
 #include "trainer/numerics/variables.h"
+#include "trainer/train/failure.h"
 #include "trainer/train/manifest.h"
 #include "trainer/train/session.h"
 
 namespace twinrun::trainer {
 namespace {
-
-constexpr int kExitComplete = 0, kExitUsage = 2, kExitFailed = 3;
 
 /// Where `manifest`'s run goes on. Says so in it.
 RunStart resume_point(const std::filesystem::path& run_dir, const TrainConfig& config,
@@ -60,32 +54,12 @@ int run_training(const protocol::RunConfig& config, const std::filesystem::path&
                  bool resume) {
   const RunLock lock(run_dir);
   Manifest manifest = resume ? Manifest::resume(run_dir, config) : Manifest::begin(run_dir, config);
-  const auto usage = [&](const std::exception& error) {
-    return manifest.end("usage_error", error.what(), kExitUsage);
-  };
   try {
     train(config, run_dir, resume, manifest);
     return manifest.end("complete", "", kExitComplete);
-  } catch (const protocol::ResumeRefused& error) {
-    return usage(error);
-  } catch (const ConfigError& error) {
-    return usage(error);
-  } catch (const DataError& error) {
-    return usage(error);
-  } catch (const ModelError& error) {
-    return usage(error);
-  } catch (const TokenizerError& error) {
-    return usage(error);
-  } catch (const NumericsError& error) {
-    return usage(error);
-  } catch (const std::invalid_argument& error) {
-    return usage(error);
-  } catch (const std::bad_alloc&) {
-    return manifest.end("failed", "out of memory", kExitFailed);
-  } catch (const c10::Error& error) {
-    return manifest.end("failed", error.what_without_backtrace(), kExitFailed);
-  } catch (const std::exception& error) {
-    return manifest.end("failed", error.what(), kExitFailed);
+  } catch (...) {
+    const auto failure = current_failure();
+    return manifest.end(failure.status, failure.message, failure.exit_code);
   }
 }
 

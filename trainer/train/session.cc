@@ -7,24 +7,11 @@
 #include "trainer/data/schedule.h"
 #include "trainer/numerics/machine.h"
 #include "trainer/numerics/variables.h"
+#include "trainer/train/inputs.h"
 #include "trainer/train/micro_batch_sum.h"
 
 namespace twinrun::trainer {
 namespace {
-
-/// Hashes `folder`/name for each name of `expected`; throws if one is not what the identity states.
-nlohmann::json check_digests(const std::filesystem::path& folder, const nlohmann::json& expected) {
-  auto found = nlohmann::json::object();
-  for (const auto& [name, digest] : expected.items()) {
-    found[name] = protocol::to_hex(protocol::sha256_file(folder / name));
-    if (found[name] != digest) {
-      throw ConfigError(
-          (folder / name).string() + " changed since the case was resolved: its SHA-256 is " +
-          found[name].get<std::string>() + ", the identity says " + digest.get<std::string>());
-    }
-  }
-  return found;
-}
 
 protocol::NamedDigest int64_digest(const std::string& name, const Batch& batch,
                                    const std::vector<std::int64_t>& values) {
@@ -56,16 +43,15 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   const std::uint64_t shift = faults_.at("seed", 0) ? 1 : 0;
   const auto lora_seed = config_.seed_lora_init + shift;
   dropout_seed_ = config_.seed_dropout + shift;
-  load_model(manifest);
-  load_data(manifest);
+  auto& digests = manifest["digests"];
+  model_config_ = open_model(config_, digests);
+  const auto tokenizer = open_tokenizer(config_, model_config_, digests);
+  data_ = load_data(config_, model_config_, tokenizer ? &*tokenizer : nullptr, digests);
+  manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
   adapter_ = std::make_unique<Adapter>(model_config_, config_.lora, device_, dtype_);
   adapter_->init(lora_seed, dtype_);
   model_ = std::make_unique<Llama>(
-      model_config_,
-      config_.random_model_seed
-          ? random_llama(model_config_, *config_.random_model_seed, dtype_, device_)
-          : load_llama(config_.model_path, model_config_, dtype_, device_),
-      *ops_, adapter_.get());
+      model_config_, load_weights(config_, model_config_, dtype_, device_), *ops_, adapter_.get());
   optimizer_ = std::make_unique<AdamW>(config_.optimizer, *ops_, *adapter_);
   sampler_ =
       std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()), config_.batch_size,
@@ -78,45 +64,6 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
                        {"dropout", dropout_seed_},
                        {"shuffle", config_.seed_shuffle + shift}};
   require_as_wanted(switches);
-}
-
-void Session::load_model(nlohmann::json& manifest) {
-  const bool random = config_.random_model_seed.has_value();
-  const auto folder = random ? config_.model_path.parent_path() : config_.model_path;
-  manifest["digests"]["model"] = check_digests(folder, config_.model_digests);
-  model_config_ = read_model_config(random ? config_.model_path : folder / "config.json");
-}
-
-void Session::load_data(nlohmann::json& manifest) {
-  if (config_.synthetic) {
-    const auto& s = *config_.synthetic;
-    const auto vocab_size = s.at("vocab_size").get<std::int64_t>();
-    if (vocab_size > model_config_.vocab_size) {
-      throw ConfigError("data.synthetic.vocab_size " + std::to_string(vocab_size) +
-                        " is larger than the model's vocab_size " +
-                        std::to_string(model_config_.vocab_size));
-    }
-    data_ = make_synthetic(s.at("samples").get<std::int64_t>(), s.at("length").get<std::int64_t>(),
-                           vocab_size, s.at("seed").get<std::uint64_t>());
-  } else {
-    manifest["digests"]["tokenizer"] = check_digests(config_.model_path, config_.tokenizer_digests);
-    const auto& path = config_.data_path;
-    manifest["digests"]["data"] =
-        check_digests(path.parent_path(), {{path.filename().string(), config_.data_digest}})
-            .begin()
-            .value();
-    const auto tokenizer = BpeTokenizer::load(config_.model_path / "tokenizer.json");
-    if (tokenizer.vocab_size() > model_config_.vocab_size) {
-      throw TokenizerError((config_.model_path / "tokenizer.json").string() + ": largest id " +
-                           std::to_string(tokenizer.vocab_size() - 1) +
-                           " lies outside the model's vocab_size " +
-                           std::to_string(model_config_.vocab_size));
-    }
-    data_ = load_jsonl({path, config_.template_name, config_.max_length, config_.loss_on,
-                        model_config_.eos_token_id},
-                       tokenizer);
-  }
-  manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
 }
 
 protocol::Digest Session::rng_digest() const {

@@ -39,8 +39,6 @@ class Session {
   std::int64_t steps_written() const { return recorder_ ? recorder_->steps_written() : 0; }
 
  private:
-  void load_model(nlohmann::json& manifest);
-  void load_data(nlohmann::json& manifest);
   void one_step(std::int64_t step);
   /// Sample indices of the step's micro-batches, with the planted faults of the data path.
   std::vector<std::vector<std::int64_t>> draw_samples(std::int64_t step);
