@@ -30,7 +30,7 @@ std::vector<NearCurve> nearest_curves(const fs::path& folder, const json& key) {
   std::vector<NearCurve> found;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".json") continue;
+    if (entry.path().extension() != ".json" || is_pending(entry.path())) continue;
     const auto other = described_key(entry.path());
     if (other) found.push_back({entry.path().stem().string(), json_differences(key, *other)});
   }
@@ -67,7 +67,7 @@ std::string difference_message(const Divergence& first) {
 // The lines of both, and for a run that stops early its last one too: it stands beside a step of
 // the curve, but the frozen weights have to be those at the curve's end all the same.
 LineComparison compare_with(const RunView& run, const Curve& curve, bool stops_early) {
-  LineComparison lines = compare_lines(run.dir / "steps.jsonl", curve.file);
+  LineComparison lines = compare_lines(run.dir / "steps.jsonl", curve.record);
   const std::int64_t last = run.summary.end->steps;
   if (lines.first || !stops_early || lines.steps_compared != last) return lines;
   lines.structure_problem.clear();

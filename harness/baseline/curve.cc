@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
+#include <string_view>
 
 #include "harness/protocol/strict_json.h"
 #include "twinrun_version.h"
@@ -15,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using protocol::RecordSummary;
+
+constexpr std::string_view kPending = ".pending";
 
 // Thrown and caught within this file only: the first thing that is wrong with a curve.
 struct CurveProblem {
@@ -90,7 +93,7 @@ json read_description(const fs::path& path) {
 
 void check_name(const fs::path& file, const json& key) {
   const std::string of_key = fingerprint(key);
-  if (of_key == file.stem().string()) return;
+  if (of_key == accepted_of(file).stem().string()) return;
   fail("curve_key_mismatch",
        "its key has the fingerprint " + of_key + ", so this is the curve of something else");
 }
@@ -116,13 +119,27 @@ void check_record(const Curve& curve) {
   }
 }
 
+bool has_sha256(const fs::path& file, const json& described) {
+  std::error_code ignored;
+  return fs::is_regular_file(file, ignored) &&
+         protocol::to_hex(protocol::sha256_file(file)) == described;
+}
+
+// Of a curve that is being replaced the description may stand already, its record beside it.
+fs::path record_described(const fs::path& file, const json& described) {
+  const fs::path unfinished = unfinished_of(file);
+  if (!there(unfinished) || (there(file) && has_sha256(file, described))) return file;
+  return has_sha256(unfinished, described) ? unfinished : file;
+}
+
 void read_into(Curve& curve) {
   curve.description = read_description(description_of(curve.file));
-  if (!there(curve.file)) fail("curve_missing", "its description is there, it is not");
+  curve.record = record_described(curve.file, curve.description.at("sha256"));
+  if (!there(curve.record)) fail("curve_missing", "its description is there, it is not");
   check_name(curve.file, curve.description.at("key"));
-  require_file(curve.file);
-  curve.sha256 = protocol::to_hex(protocol::sha256_file(curve.file));
-  curve.summary = protocol::summarize_record(curve.file);
+  require_file(curve.record);
+  curve.sha256 = protocol::to_hex(protocol::sha256_file(curve.record));
+  curve.summary = protocol::summarize_record(curve.record);
   if (curve.sha256 != curve.description.at("sha256")) {
     fail("curve_replaced", "it has another SHA-256 than its description says");
   }
@@ -141,11 +158,25 @@ json text_at(const json& manifest, const char* pointer) {
 
 fs::path description_of(const fs::path& file) { return fs::path(file).replace_extension(".json"); }
 
+fs::path unfinished_of(const fs::path& file) { return fs::path(file) += ".new"; }
+
+bool is_pending(const fs::path& file) { return file.stem().string().ends_with(kPending); }
+
+fs::path pending_of(const fs::path& file) {
+  return file.parent_path() / (file.stem().string() + std::string(kPending) + ".jsonl");
+}
+
+fs::path accepted_of(const fs::path& file) {
+  std::string name = file.stem().string();
+  if (name.ends_with(kPending)) name.resize(name.size() - kPending.size());
+  return file.parent_path() / (name + ".jsonl");
+}
+
 bool curve_exists(const fs::path& file) { return there(file) || there(description_of(file)); }
 
 Curve read_curve(const fs::path& file) {
   Curve curve;
-  curve.file = file;
+  curve.file = curve.record = file;
   try {
     read_into(curve);
   } catch (const CurveProblem& found) {

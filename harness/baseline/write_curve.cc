@@ -7,8 +7,8 @@
 #include <stdexcept>
 
 #include "harness/baseline/curve.h"
+#include "harness/baseline/curve_store.h"
 #include "harness/exit_code.h"
-#include "harness/protocol/record_writer.h"
 
 namespace twinrun::harness {
 namespace {
@@ -38,6 +38,13 @@ std::string read_whole(const fs::path& path) {
   std::string text((std::istreambuf_iterator<char>(file)), {});
   if (!file) throw std::runtime_error("cannot read " + path.string());
   return text;
+}
+
+void require_whole(const RunView& run) {
+  if (run.summary.end->steps == run.summary.header->steps) return;
+  throw UsageError("no curve of a run that stopped early: it has " +
+                   std::to_string(run.summary.end->steps) + " of " +
+                   std::to_string(run.summary.header->steps) + " steps");
 }
 
 json describe(const RunView& run, const std::string& record, const std::string& verdict_text,
@@ -72,25 +79,27 @@ CurveTarget curve_target(const std::string& text, const std::string& flag) {
 
 fs::path write_curve(const CurveTarget& target, const RunView& run, const std::string& verdict_text,
                      const std::string& date) {
-  if (run.summary.end->steps != run.summary.header->steps) {
-    throw UsageError("no curve of a run that stopped early: it has " +
-                     std::to_string(run.summary.end->steps) + " of " +
-                     std::to_string(run.summary.header->steps) + " steps");
-  }
+  require_whole(run);
   const fs::path file =
       target.folder ? target.path / (fingerprint(comparability_key(run)) + ".jsonl") : target.path;
+  const FolderLock lock(file.has_parent_path() ? file.parent_path() : fs::path("."));
   require_new(file, "no curve was written");
   const std::string record = read_whole(run.dir / "steps.jsonl");
-  const json description = describe(run, record, verdict_text, date);
-  protocol::write_file_atomically(file, record);
-  try {
-    protocol::write_file_atomically(description_of(file), description.dump(2) + "\n");
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove(file, ignored);
-    throw;
-  }
+  install_curve(file, record, describe(run, record, verdict_text, date));
   return file;
+}
+
+Proposal propose_curve(const fs::path& folder, const RunView& run, const std::string& verdict_text,
+                       const std::string& date) {
+  require_whole(run);
+  const FolderLock lock(folder);
+  const fs::path file = pending_of(folder / (fingerprint(comparability_key(run)) + ".jsonl"));
+  const std::string record = read_whole(run.dir / "steps.jsonl");
+  const json description = describe(run, record, verdict_text, date);
+  const Curve before = read_curve(file);
+  if (before.intact() && before.sha256 == description.at("sha256")) return {file, false};
+  install_curve(file, record, description);
+  return {file, true};
 }
 
 }  // namespace twinrun::harness

@@ -20,10 +20,8 @@ struct CurveTarget {
 /// already.
 CurveTarget curve_target(const std::string& text, const std::string& flag);
 
-/// Freezes `run`, which has to be intact: writes its steps.jsonl verbatim, then the description,
-/// each atomically, and returns the .jsonl. So a description never stands without its record, and a
-/// record without its description, which a crash between the two may leave, is refused by
-/// read_curve. `accepted` is null.
+/// Freezes `run`, which has to be intact: its steps.jsonl verbatim and the description, both or
+/// neither (install_curve), and returns the .jsonl. `accepted` is null.
 ///
 /// verdict_text  verdict.json, whole: the description holds its SHA-256
 /// date          UTC, ISO 8601
@@ -32,5 +30,21 @@ CurveTarget curve_target(const std::string& text, const std::string& flag);
 /// std::runtime_error (path and errno text) if it cannot be written.
 std::filesystem::path write_curve(const CurveTarget& target, const RunView& run,
                                   const std::string& verdict_text, const std::string& date);
+
+/// A curve that waits for somebody to accept it.
+struct Proposal {
+  std::filesystem::path file;  ///< the .pending.jsonl
+  bool written = false;        ///< false: the same record lay there already, and was left alone
+};
+
+/// Writes `run`, which has to be intact, as the pending curve of its key in `folder`, both files or
+/// neither, in place of another one that was pending. The curve itself is not touched.
+///
+/// verdict_text, date  as in write_curve
+///
+/// Throws UsageError if the run holds fewer steps than it announces; std::runtime_error (path and
+/// errno text) if it cannot be written.
+Proposal propose_curve(const std::filesystem::path& folder, const RunView& run,
+                       const std::string& verdict_text, const std::string& date);
 
 }  // namespace twinrun::harness

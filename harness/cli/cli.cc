@@ -1,5 +1,6 @@
 #include "harness/cli/cli.h"
 
+#include <algorithm>
 #include <functional>
 #include <iostream>
 
@@ -25,10 +26,10 @@ const std::vector<Command>& commands() {
       {"train", "one run: resolve the case, start the trainer, watch it", train_command},
       {"compare", "judge runs that already exist", compare_command},
       {"doctor", "what on this machine or in this case would break a run", doctor_command},
+      {"baseline", "the frozen curves: review, accept, reject, prune, show", baseline_command},
       {"infer-check", "", {}},
       {"bench", "", {}},
       {"split", "", {}},
-      {"baseline", "", {}},
       {"report", "", {}}};
   return list;
 }
@@ -37,13 +38,19 @@ std::string overview() {
   std::string text =
       "twinrun: run a LoRA fine-tuning job twice and prove, bit for bit, whether it reproduces.\n\n"
       "usage: twinrun COMMAND ...\n\n";
+  std::size_t width = std::string("--version").size();
   for (const Command& command : commands()) {
-    if (!command.run) continue;
-    text +=
-        "  " + command.name + std::string(10 - command.name.size(), ' ') + command.purpose + "\n";
+    if (command.run) width = std::max(width, command.name.size());
   }
+  const auto add = [&text, width](const std::string& name, const std::string& purpose) {
+    text += "  " + name + std::string(width + 1 - name.size(), ' ') + purpose + "\n";
+  };
+  for (const Command& command : commands()) {
+    if (command.run) add(command.name, command.purpose);
+  }
+  add("--version", "what this program was built from");
   text +=
-      "  --version what this program was built from\n\n"
+      "\n"
       "exit code: 0 reproduced, 1 not reproduced, 2 usage, 3 no verdict, 4 internal,\n"
       "           5 evidence broken, 130 or 143 interrupted\n"
       "`twinrun COMMAND --help` says more.\n\n"

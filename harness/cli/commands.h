@@ -11,5 +11,9 @@ namespace twinrun::harness {
 int verify_command(const std::vector<std::string>& args);
 int train_command(const std::vector<std::string>& args);
 int compare_command(const std::vector<std::string>& args);
+int baseline_command(const std::vector<std::string>& args);
+
+/// The words that may follow `twinrun baseline`.
+std::vector<std::string> baseline_parts();
 
 }  // namespace twinrun::harness

@@ -8,6 +8,7 @@
 #include "harness/cli/inject.h"
 #include "harness/cli/judge.h"
 #include "harness/cli/options.h"
+#include "harness/cli/propose.h"
 #include "harness/cli/resolve.h"
 #include "harness/cli/workspace.h"
 #include "harness/exit_code.h"
@@ -70,7 +71,9 @@ struct VerifyOptions {
   std::vector<RunInjection> injections;
   std::optional<BaselineRequest> baseline;
   std::optional<CurveTarget> curve;
-  fs::path out;  ///< as the user is to read it
+  bool changed = false;  ///< by --set
+  bool planted = false;  ///< a fault, in any run
+  fs::path out;          ///< as the user is to read it
   bool quiet = false, json = false;
 };
 
@@ -112,6 +115,8 @@ VerifyOptions read_options(const ParsedCommand& parsed) {
   }
   options.injections = parse_run_injections(parsed.list("inject"), options.run_names,
                                             planned_steps(options.resolved.config));
+  options.changed = parsed.has("set");
+  options.planted = parsed.has("inject");
   options.baseline = baseline_request(parsed);
   options.curve = curve_to_write(parsed);
   options.quiet = parsed.has("quiet");
@@ -186,6 +191,14 @@ int verify_command(const std::vector<std::string>& args) {
                                                       options.out / "verdict.json", options.out}));
   std::cout.flush();
   freeze_curve(options, input, report, json);
+  if (options.baseline) {
+    const fs::path& folder = options.baseline->folder;
+    const std::string planted = options.planted ? "a fault was planted" : "";
+    // What was frozen by name needs no proposal.
+    if (!options.curve) propose(folder, input.runs.front().view, report, json, planted);
+    // A changed case meets other curves than the case that it was made of.
+    if (!options.changed) tell_obsolete(folder, report.identity);
+  }
   return static_cast<int>(exit_code(report.verdict));
 }
 

@@ -14,14 +14,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string utc(const char* format) {
-  const std::time_t now = std::time(nullptr);
+std::string utc(const char* format, std::time_t now = std::time(nullptr)) {
   std::tm parts{};
   gmtime_r(&now, &parts);
   char text[32];
   std::strftime(text, sizeof text, format, &parts);
   return text;
 }
+
+constexpr const char* kIsoFormat = "%Y-%m-%dT%H:%M:%SZ";
 
 bool executable(const fs::path& path) {
   std::error_code ignored;
@@ -30,7 +31,18 @@ bool executable(const fs::path& path) {
 
 }  // namespace
 
-std::string utc_now() { return utc("%Y-%m-%dT%H:%M:%SZ"); }
+std::string utc_now() { return utc(kIsoFormat); }
+
+std::string stamp_now() {
+  const char* set = std::getenv("SOURCE_DATE_EPOCH");
+  if (set == nullptr || *set == '\0') return utc_now();
+  const std::string text = set;
+  // Eleven digits reach beyond the year 5000, and stay a year of four.
+  if (text.size() > 11 || text.find_first_not_of("0123456789") != std::string::npos) {
+    throw UsageError("SOURCE_DATE_EPOCH: '" + text + "' is no number of seconds");
+  }
+  return utc(kIsoFormat, static_cast<std::time_t>(std::stoll(text)));
+}
 
 fs::path default_output_folder(const std::string& case_name) {
   std::string name;

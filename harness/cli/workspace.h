@@ -8,6 +8,10 @@ namespace twinrun::harness {
 /// Now in UTC: 2026-03-01T12:34:56Z.
 std::string utc_now();
 
+/// The same, or the moment that SOURCE_DATE_EPOCH (seconds since 1970) names, so that what is
+/// stamped comes out byte for byte again. Throws UsageError if that is no such number.
+std::string stamp_now();
+
 /// An output folder that does not exist yet: twinrun-out/<case name>-<UTC time>.
 std::filesystem::path default_output_folder(const std::string& case_name);
 

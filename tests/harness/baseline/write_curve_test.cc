@@ -81,10 +81,12 @@ TEST(WriteCurve, RefusesARunThatStoppedEarly) {
 TEST(WriteCurve, LeavesNothingIfTheDescriptionCannotBeWritten) {
   const CurveFolder folder;
   // The temporary file of the description is in the way as a folder.
-  fs::create_directory(folder.curves / "mine.json.tmp");
+  fs::create_directory(folder.curves / "mine.json.new.tmp");
+  test::write_file(folder.curves / "mine.json.new.tmp" / "full", "");
   EXPECT_THROW(write_curve({folder.curves / "mine.jsonl", false}, folder.run("a"), kVerdict, ""),
                std::runtime_error);
   EXPECT_FALSE(curve_exists(folder.curves / "mine.jsonl"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.curves), fs::directory_iterator()), 1);
 }
 
 TEST(CurveTargetTest, IsAFolderOrAFileInOne) {
