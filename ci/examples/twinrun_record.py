@@ -15,6 +15,9 @@ but torch.
 maps names to the torch.Generators that the loop draws from (default: torch's own), `seeds` names
 what they were seeded with. A loop that fails calls `recorder.fail(message)`; used as a context
 manager, the recorder does that by itself.
+
+The Trainer of transformers is recorded by a callback (trainer_callback), with seed_everything for
+what it draws from; ci/examples/hf_trainer/ shows both.
 """
 
 import contextlib
@@ -25,6 +28,7 @@ import json
 import math
 import os
 import platform
+import random
 import struct
 import sys
 
@@ -292,10 +296,15 @@ class Recorder:
             }
         )
 
-    def before_update(self, batch):
-        """Takes gradient, gradient norm, learning rate and batch as they are used in this step."""
+    def before_update(self, batch, gradients=None):
+        """Takes gradient, gradient norm, learning rate and batch as they are used in this step.
+
+        `gradients` maps the names of `trainable` to gradients; without it they are those of the
+        parameters, which therefore must not be clipped yet.
+        """
         self.number += 1
-        gradients = {name: parameter.grad for name, parameter in self.trainable.items()}
+        if gradients is None:
+            gradients = {name: parameter.grad for name, parameter in self.trainable.items()}
         norm = torch.linalg.vector_norm(
             torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients.values()])
         )
@@ -474,3 +483,162 @@ class Recorder:
             "driver": None,
             "compiler": None,
         }
+
+
+# ---- the Trainer of transformers ----
+
+
+def seed_everything(seed):
+    """Seeds Python, NumPy (if it is there), torch and every GPU; returns what torch was seeded with.
+
+    NumPy takes 32 bits only, so it gets the low ones.
+    """
+    random.seed(seed)
+    with contextlib.suppress(ImportError):
+        import numpy
+
+        numpy.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    torch.cuda.manual_seed_all(seed)
+    return torch.initial_seed()
+
+
+class _Library:
+    """The generator of a library other than torch, as far as a record needs it."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def get_state(self):
+        return torch.frombuffer(bytearray(repr(self.state()).encode()), dtype=torch.uint8)
+
+
+def library_generators():
+    """All that a Hugging Face loop draws from: Python, NumPy and torch (a GPU's is added)."""
+    generators = {"torch": torch.default_generator, "python": _Library(random.getstate)}
+    with contextlib.suppress(ImportError):
+        import numpy
+
+        def numpy_state():
+            kind, keys, *rest = numpy.random.get_state()
+            return kind, keys.tolist(), rest
+
+        generators["numpy"] = _Library(numpy_state)
+    return generators
+
+
+def trainer_callback(config_path, run_dir, seeds, digests=None):
+    """A TrainerCallback that records what a transformers Trainer does to a PEFT model.
+
+        callback = trainer_callback(config_path, run_dir, seeds)
+        trainer = Trainer(model, ..., callbacks=[callback])
+        with callback:
+            trainer.train()
+
+    The loss is that of the model's own forward, summed over the micro-batches of a step where the
+    Trainer divides by the labels of the whole step, else averaged: not the logged one, which is an
+    average too, and passes over NaN. Gradients are taken as backward leaves them, before the
+    Trainer clips. A sample's id is the first 16 hex digits of the SHA-256 of its input ids. A stop
+    that the judge asks for ends the training after that step. One process, one GPU.
+    """
+    from transformers import TrainerCallback
+
+    class Callback(TrainerCallback):
+        def __init__(self):
+            self.recorder = None
+            self.batches, self.losses, self.gradients = [], [], {}
+            self.handles = []
+
+        # ---- around trainer.train() ----
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, kind, error, traceback):
+            for handle in self.handles:
+                handle.remove()
+            if error is not None and self.recorder is not None:
+                self.recorder.__exit__(kind, error, traceback)
+            return False
+
+        # ---- what torch calls ----
+
+        def _took(self, module, args, kwargs, output):
+            if not module.training:
+                return
+            batch = {name: value for name, value in kwargs.items() if torch.is_tensor(value)}
+            self.whole_step = batch.pop("num_items_in_batch", None) is not None
+            self.batches.append({name: value.detach().clone() for name, value in batch.items()})
+            self.losses.append(output.loss.detach().float())
+
+        def _accumulated(self, name):
+            def keep(parameter):
+                self.gradients[name] = parameter.grad.detach().clone()
+
+            return keep
+
+        # ---- what the Trainer calls ----
+
+        def on_train_begin(self, args, state, control, model=None, optimizer=None, **rest):
+            named = list(model.named_parameters())
+            trainable = {_saved_name(name): value for name, value in named if value.requires_grad}
+            frozen = {name: value for name, value in named if not value.requires_grad}
+            self.recorder = Recorder(
+                config_path,
+                run_dir,
+                trainable,
+                frozen,
+                optimizer,
+                seeds,
+                library_generators(),
+                digests=digests,
+                world_size=args.world_size,
+            )
+            if args.world_size != 1 or args.n_gpu > 1:
+                raise UsageError("the callback records one process on one device")
+            self.handles.append(model.register_forward_hook(self._took, with_kwargs=True))
+            for name, value in trainable.items():
+                keep = self._accumulated(name)
+                self.handles.append(value.register_post_accumulate_grad_hook(keep))
+            self.recorder.step_zero()
+
+        def on_pre_optimizer_step(self, args, state, control, **rest):
+            missing = [name for name in self.recorder.trainable if name not in self.gradients]
+            if missing:
+                raise RuntimeError(f"no gradient of {missing[0]} in step {state.global_step + 1}")
+            self.recorder.before_update(self.batches, self.gradients)
+
+        def on_optimizer_step(self, args, state, control, **rest):
+            losses = torch.stack(self.losses)
+            labels = [batch["labels"] for batch in self.batches]
+            masks = [
+                batch.get("attention_mask", torch.ones_like(batch["input_ids"]))
+                for batch in self.batches
+            ]
+            self.recorder.step(
+                (losses.sum() if self.whole_step else losses.mean()).item(),
+                samples=[_content_id(row) for batch in self.batches for row in batch["input_ids"]],
+                tokens=sum(int(mask.sum()) for mask in masks),
+                loss_tokens=sum(int((label[:, 1:] != -100).sum()) for label in labels),
+            )
+            self.batches, self.losses, self.gradients = [], [], {}
+            if self.recorder.number >= self.recorder.last_step:
+                control.should_training_stop = True
+
+        def on_train_end(self, args, state, control, model=None, **rest):
+            if self.recorder.number < self.recorder.last_step:
+                raise RuntimeError(f"the Trainer stopped after step {self.recorder.number}")
+            self.recorder.finish()
+            for config in getattr(model, "peft_config", {}).values():
+                config.save_pretrained(os.path.join(run_dir, "adapter"))
+
+    return Callback()
+
+
+def _saved_name(name):
+    """As PEFT names a tensor in adapter_model.safetensors: without the adapter's own name."""
+    return name.replace(".default.", ".")
+
+
+def _content_id(row):
+    return sha256(row.to("cpu", torch.int64).numpy().tobytes()).hexdigest()[:16]
