@@ -24,6 +24,7 @@ namespace {
 using namespace twinrun::trainer;
 using portable::Gemm;
 
+constexpr int kTurns = 21;  // of a CPU product: a shared host is restless
 constexpr const char* kLayouts[] = {"A B^T", "A B", "A^T B"};
 
 Gemm square(int layout, std::int64_t n, const at::Tensor& a, const at::Tensor& b,
@@ -65,8 +66,8 @@ double peak_of(int threads) {
 
 void cpu() {
   const auto backend = portable::make_cpu_backend(Isa::kAuto);
-  std::printf("kernels: %s; medians of 5 turns, the peak is measured before and after each\n",
-              portable::cpu_kernels(Isa::kAuto).name);
+  std::printf("kernels: %s; medians of %d turns, the peak is measured before and after each\n",
+              portable::cpu_kernels(Isa::kAuto).name, kTurns);
   for (const int threads : {1, 2}) {
     if (threads > omp_get_num_procs()) continue;
     omp_set_num_threads(threads);
@@ -77,7 +78,7 @@ void cpu() {
         const int repeats = static_cast<int>(std::max<std::int64_t>(1, 2048 * 2048 / n / n));
         std::vector<double> speeds, shares;
         backend->gemm(g, {});
-        for (int turn = 0; turn < 5; ++turn) {
+        for (int turn = 0; turn < kTurns; ++turn) {
           const double peak = peak_of(threads);
           const double s = seconds_on_cpu([&] {
             for (int i = 0; i < repeats; ++i) backend->gemm(g, {});
