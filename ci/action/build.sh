@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds both programs from the source beside this action; a second use on the same machine finds them built.
+# Builds both programs from the source beside this action. A second use in one job finds them built; in the next
+# job ccache still has their parts.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 assume 4 "twinrun could not be built; the step Build of this job says why"

@@ -50,3 +50,33 @@ summarize() {
     printf '\n\nCut here; the whole report is in the artifact.\n'
   fi >> "$GITHUB_STEP_SUMMARY"
 }
+
+# run_twinrun LOG ARGUMENTS: runs twinrun, its stderr also in LOG; leaves its exit code in `code`.
+#
+# A signal of the runner reaches this shell alone. It is handed on, and waited for, so that what was recorded is
+# whole. (bash starts what stands behind & with SIGINT ignored; twinrun undoes that for itself.)
+run_twinrun() {
+  local child
+  "$(cat "$STATE/programs")/twinrun" "${@:2}" 2> >(trap '' INT TERM && exec tee "$1" >&2) &
+  child=$!
+  trap 'kill -INT "$child" 2> /dev/null || true' INT
+  trap 'kill -TERM "$child" 2> /dev/null || true' TERM
+  while :; do
+    code=0
+    wait "$child" || code=$?
+    kill -0 "$child" 2> /dev/null || break
+  done
+}
+
+# From here on what is started sees neither the runner's files nor its tokens.
+hide_runner() {
+  unset GITHUB_ENV GITHUB_OUTPUT GITHUB_PATH GITHUB_STATE GITHUB_STEP_SUMMARY GITHUB_TOKEN "${!ACTIONS_@}"
+}
+
+# no_verdict WHAT LOG: ends a step that has no result, with twinrun's exit code, or 4 if even that was green.
+no_verdict() {
+  ((code)) || code=4
+  assume "$code" "$1 ended with exit code $code and no verdict
+$(tail -n 20 "$2" 2> /dev/null || true)"
+  exit "$code"
+}

@@ -8,6 +8,7 @@ What it cannot show is in docs/action.md: no job of GitHub took part.
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import unittest
@@ -55,11 +56,23 @@ class Action(ActionCase):
         config = json.loads(read(self.out(), "c", "config.json"))
         self.assertEqual(config["identity"]["numerics"], "portable")
 
+    def expect_pending(self, curves):
+        """What verify proposed is in the artifact, whole; the baseline itself was not touched."""
+        pending = sorted(os.listdir(os.path.join(self.out(), "pending")))
+        self.assertEqual(len(pending), 2)
+        self.assertTrue(
+            all(re.fullmatch(r"[0-9a-f]{16}\.pending\.jsonl?", name) for name in pending)
+        )
+        for name in pending:
+            self.assertEqual(read(self.out(), "pending", name), read(curves, name))
+        self.assertEqual(read(curves, pending[1]), read(self.out(), "a", "steps.jsonl"))
+
     def test_no_baseline_warns_or_fails(self):
         self.job()
         self.play(case=self.case(), baseline="true")
         self.expect("REPRODUCED", "pass", 0)
         self.assertIn("baseline", self.last.summary())
+        self.expect_pending(os.path.join(self.last.workspace, "curves"))
         self.job()
         self.play(case=self.case(), baseline="true", on_missing_baseline="fail")
         self.expect("INCONCLUSIVE", "no-verdict", 3)
@@ -85,6 +98,7 @@ class Action(ActionCase):
         write(read(trainer).replace("sys.exit(", drift + "sys.exit("), trainer)
         self.play(case=case, baseline=curves)
         self.expect("NOT_REPRODUCED", "difference", 1, step="2")
+        self.expect_pending(curves)
 
     def expect_refused(self, word, **inputs):
         """A wrong input: nothing is trained, and the job says what is wrong."""

@@ -20,7 +20,7 @@ from actions_runner import Commands, evaluate, expand
 
 ARGUMENTS = None
 SCHEMAS = {"ci/action/action.yml": "vendor.github-actions"}
-WORKFLOWS = ("audit", "nightly", "pull-request")
+WORKFLOWS = ("audit", "baseline-refresh", "nightly", "pull-request")
 SCHEMAS.update({f"ci/workflows/{name}.yml": "vendor.github-workflows" for name in WORKFLOWS})
 
 
@@ -122,7 +122,7 @@ class Lint(Folder):
                     if step.get("uses", "").startswith("./"):
                         self.assertLessEqual(set(step["with"]), set(inputs))
                         passed += 1
-        self.assertEqual(passed, 3)
+        self.assertEqual(passed, 4)
 
     def test_scripts(self):
         for name in sorted(os.listdir(f"{ARGUMENTS.source}/ci/action")):
@@ -185,6 +185,100 @@ class PullRequest(Folder):
         for result in ("failure", "cancelled", "skipped"):
             for job in ("gpu", "replay"):
                 self.assertFalse(self.decide(event("opened"), **{job: result})[2])
+
+
+class Propose(Folder):
+    """The script of baseline-refresh.yml that opens the pull request."""
+
+    def git(self, *arguments):
+        process = subprocess.run(
+            ["git", *arguments],
+            cwd=self.workspace,
+            capture_output=True,
+            text=True,
+            env=self.variables,
+        )
+        self.assertEqual(process.returncode, 0, process.stderr)
+        return process.stdout
+
+    def setUp(self):
+        super().setUp()
+        self.workspace = os.path.join(self.folder, "workspace")
+        self.pending = os.path.join(self.folder, "temp", "refresh", "pending")
+        tools, remote = os.path.join(self.folder, "tools"), os.path.join(self.folder, "remote")
+        write('#!/bin/bash\necho "gh $*" >> "$RUNNER_TEMP/gh.log"\n', tools, "gh")
+        os.chmod(os.path.join(tools, "gh"), 0o755)
+        self.variables = {
+            "PATH": tools + ":" + os.environ["PATH"],
+            "HOME": self.folder,
+            "RUNNER_TEMP": os.path.join(self.folder, "temp"),
+            "CASE": "cases/case.yaml",
+            "CURVES": "curves",
+            "GITHUB_RUN_ID": "99",
+            "GITHUB_REPOSITORY": "owner/own",
+            "GITHUB_REF_NAME": "main",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GIT_CONFIG_COUNT": "1",  # what goes to GitHub goes to a folder
+            "GIT_CONFIG_KEY_0": f"url.{remote}.insteadOf",
+            "GIT_CONFIG_VALUE_0": "https://github.com/owner/own.git",
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }
+        write("*.pending.*\n", self.workspace, ".gitignore")
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.git("init", "--quiet", "--bare", remote)
+        self.git("add", ".gitignore")
+        self.git(
+            "-c", "user.name=x", "-c", "user.email=x@y.example", "commit", "--quiet", "-m", "x"
+        )
+
+    def propose(self):
+        script = step_of(workflow("baseline-refresh")["jobs"]["propose"], "Propose it")["run"]
+        return subprocess.run(
+            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+            cwd=self.workspace,
+            env=self.variables,
+            capture_output=True,
+            text=True,
+        )
+
+    def test_only_pending_curves_reach_a_branch_of_their_own(self):
+        name = "0123456789abcdef"
+        for file in (f"{name}.pending.jsonl", f"{name}.pending.json", f"{name}.jsonl", "x.sh"):
+            write("{}\n", self.pending, file)
+        write("{}\n", self.pending, "$(touch pwned).pending.json")
+        os.symlink("/etc/hostname", os.path.join(self.pending, "fedcba9876543210.pending.json"))
+        process = self.propose()
+        self.assertEqual(process.returncode, 0, process.stderr)
+        branch = "twinrun-baseline-99"
+        changed = self.git("diff", "--name-only", "main", branch).split()
+        self.assertEqual(
+            changed, [f"cases/curves/{name}.pending.json", f"cases/curves/{name}.pending.jsonl"]
+        )
+        pushed = self.git("ls-remote", "https://github.com/owner/own.git").split()
+        self.assertEqual(pushed[1:], [f"refs/heads/{branch}"])
+        with open(os.path.join(self.variables["RUNNER_TEMP"], "gh.log"), encoding="utf-8") as file:
+            log = file.read()
+        self.assertIn(f"gh pr create --head {branch} --base main", log)
+
+    def test_nothing_pending_opens_nothing(self):
+        write("{}\n", self.pending, "0123456789abcdef.jsonl")
+        process = self.propose()
+        self.assertEqual(process.returncode, 0, process.stderr)
+        self.assertIn("::notice title=twinrun::No pending curve", process.stdout)
+        self.assertFalse(os.path.exists(os.path.join(self.variables["RUNNER_TEMP"], "gh.log")))
+
+    def test_only_the_job_without_code_may_write(self):
+        for name in WORKFLOWS:
+            described = workflow(name)
+            self.assertEqual(described["permissions"], {})
+            for job_name, job in described["jobs"].items():
+                may = {key for key, value in job["permissions"].items() if value == "write"}
+                proposes = (name, job_name) == ("baseline-refresh", "propose")
+                self.assertEqual(may, {"contents", "pull-requests"} if proposes else set())
+                if proposes:
+                    self.assertFalse(
+                        any("twinrun" in str(step.get("uses")) for step in job["steps"])
+                    )
 
 
 class Audit(Folder):
