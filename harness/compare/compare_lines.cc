@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "harness/compare/compare.h"
+#include "harness/compare/ulps.h"
 
 namespace twinrun::harness {
 namespace {
@@ -45,18 +46,6 @@ std::string hex_bits(Float value) {
   return text;
 }
 
-// The floats in their order as integers, both zeros at 0: neighbours are 1 apart.
-template <typename Float>
-std::int64_t place(Float value) {
-  if constexpr (sizeof value == 4) {
-    const auto bits = std::bit_cast<std::int32_t>(value);
-    return bits >= 0 ? bits : -static_cast<std::int64_t>(bits & 0x7fffffff);
-  } else {
-    const auto bits = std::bit_cast<std::int64_t>(value);
-    return bits >= 0 ? bits : -(bits & 0x7fffffffffffffff);
-  }
-}
-
 // Collects the fields that differ; the first one becomes the divergence.
 class FieldComparer {
  public:
@@ -68,12 +57,7 @@ class FieldComparer {
     if (bits_a == bits_b || !add(field, bits_a, bits_b)) return;
     if (std::isfinite(a)) found_->value_a = a;
     if (std::isfinite(b)) found_->value_b = b;
-    if (std::isfinite(a) && std::isfinite(b)) {
-      // Unsigned, since the two may lie further apart than a signed integer reaches.
-      const auto low = static_cast<std::uint64_t>(std::min(place(a), place(b)));
-      const auto high = static_cast<std::uint64_t>(std::max(place(a), place(b)));
-      found_->ulps = high - low;
-    }
+    if (std::isfinite(a) && std::isfinite(b)) found_->ulps = ulps_between(a, b);
   }
 
   void digest(const char* field, const Digest& a, const Digest& b) {

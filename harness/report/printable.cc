@@ -35,6 +35,18 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+/// Characters that turn the direction of what follows, so that a line shows in another order than
+/// it has, and those that end a line for some readers (Unicode, property Bidi_Control; U+2028,
+/// U+2029).
+bool reorders(std::string_view character) {
+  if (character == "\xd8\x9c") return true;  // U+061C
+  if (character.size() != 3 || !character.starts_with("\xe2")) return false;
+  const auto second = static_cast<unsigned char>(character[1]);
+  const auto third = static_cast<unsigned char>(character[2]);
+  if (second == 0x80) return third == 0x8E || third == 0x8F || (third >= 0xA8 && third <= 0xAE);
+  return second == 0x81 && third >= 0xA6 && third <= 0xA9;
+}
+
 bool is_control(std::string_view character) {
   const auto lead = static_cast<unsigned char>(character[0]);
   if (character.size() == 1) return (lead < 0x20 && lead != '\n' && lead != '\t') || lead == 0x7F;
@@ -50,7 +62,7 @@ std::string printable(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const std::string_view character = text.substr(0, length == 0 ? 1 : length);
-    if (length != 0 && !is_control(character)) {
+    if (length != 0 && !is_control(character) && !reorders(character)) {
       out += character;
     } else {
       for (const char c : character) {

@@ -21,6 +21,20 @@ TEST(Printable, ReplacesControls) {
   EXPECT_EQ(printable("\xc2\xa0"), "\xc2\xa0");
 }
 
+TEST(Printable, ReplacesWhatChangesTheOrderOfALine) {
+  EXPECT_EQ(printable("a\xe2\x80\xae"
+                      "b"),
+            "a\\xe2\\x80\\xae"
+            "b")
+      << "U+202E";
+  EXPECT_EQ(printable("\xe2\x81\xa6"), "\\xe2\\x81\\xa6") << "U+2066";
+  EXPECT_EQ(printable("\xe2\x80\x8f"), "\\xe2\\x80\\x8f") << "U+200F";
+  EXPECT_EQ(printable("\xd8\x9c"), "\\xd8\\x9c") << "U+061C";
+  EXPECT_EQ(printable("\xe2\x80\xa8"), "\\xe2\\x80\\xa8") << "U+2028";
+  const std::string joiners = "\xe2\x80\x8c\xe2\x80\x8d\xe2\x80\x93";
+  EXPECT_EQ(printable(joiners), joiners) << "U+200C and U+200D are letters' glue, U+2013 a dash";
+}
+
 TEST(Printable, ReplacesBytesThatAreNotUtf8) {
   EXPECT_EQ(printable("\xff"), "\\xff");
   EXPECT_EQ(printable("\xc3"), "\\xc3") << "cut off";
