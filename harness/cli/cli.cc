@@ -25,12 +25,15 @@ const std::vector<Command>& commands() {
        verify_command},
       {"train", "one run: resolve the case, start the trainer, watch it", train_command},
       {"compare", "judge runs that already exist", compare_command},
+      {"report", "show a verdict to people and machines: HTML, Markdown, JUnit, GitHub annotations",
+       report_command},
+      {"bundle", "pack a verdict with its records; check such a bundle and judge it again",
+       bundle_command},
       {"doctor", "what on this machine or in this case would break a run", doctor_command},
       {"baseline", "the frozen curves: review, accept, reject, prune, show", baseline_command},
       {"infer-check", "", {}},
       {"bench", "", {}},
-      {"split", "", {}},
-      {"report", "", {}}};
+      {"split", "", {}}};
   return list;
 }
 

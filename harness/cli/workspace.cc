@@ -70,6 +70,20 @@ void claim_folder(const fs::path& folder, const std::string& flag) {
   if (error) throw UsageError(flag + ": cannot make '" + folder.string() + "': " + error.message());
 }
 
+void require_file_place(const fs::path& file, const std::string& flag) {
+  std::error_code ignored;
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (!file.has_filename() || fs::is_directory(file, ignored)) {
+    throw UsageError(flag + ": '" + file.string() + "' is a folder; name a file");
+  }
+  if (!fs::is_directory(folder, ignored)) {
+    throw UsageError(flag + ": '" + folder.string() + "' is no folder; make it first");
+  }
+  if (access(folder.c_str(), W_OK) != 0) {
+    throw UsageError(flag + ": nothing may be written in '" + folder.string() + "'");
+  }
+}
+
 fs::path find_trainer(const std::string& given) {
   if (!given.empty()) {
     if (!executable(given)) {

@@ -19,6 +19,10 @@ std::filesystem::path default_output_folder(const std::string& case_name);
 /// it exists and is not an empty folder, or cannot be made; `flag` names what it was given by.
 void claim_folder(const std::filesystem::path& folder, const std::string& flag);
 
+/// Throws UsageError, naming `flag`, unless a file can be written as `file`: its folder is there
+/// and may be written to, and it is no folder itself.
+void require_file_place(const std::filesystem::path& file, const std::string& flag);
+
 /// The twinrun-train to use: `given` if not empty, else the one beside this program, else the first
 /// in PATH, else empty. Throws UsageError if `given` is no executable file.
 std::filesystem::path find_trainer(const std::string& given);

@@ -1,0 +1,180 @@
+// What a report says of the result: what was compared, the first divergence, curves, baseline,
+// inference, cost.
+#include <algorithm>
+#include <exception>
+
+#include "harness/report/describe_parts.h"
+#include "harness/report/json_fields.h"
+#include "harness/report/text.h"
+#include "harness/report/words.h"
+
+namespace twinrun::harness {
+namespace {
+
+using nlohmann::json;
+
+json check_named(const VerdictFile& verdict, const std::string& name) {
+  for (const json& check : list_at(verdict.value, "/checks")) {
+    if (text_at(check, "/name") == name) return check;
+  }
+  return nullptr;
+}
+
+std::int64_t steps_compared(const VerdictFile& verdict) {
+  std::int64_t steps = 0;
+  for (const json& pair : list_at(verdict.value, "/comparisons")) {
+    steps = std::max(steps, integer_at(pair, "/steps_compared").value_or(0));
+  }
+  return steps;
+}
+
+/// Why no curves can be drawn of `run`; empty if they can.
+std::string why_not_drawn(const RunEvidence* run, const std::string& name) {
+  if (run == nullptr) return "the verdict names no run " + name;
+  const bool whole = run->state == RunEvidence::State::kHolds;
+  // What is good of a record that is merely cut short may be drawn, if that is said.
+  const bool begun = run->state == RunEvidence::State::kUnfit &&
+                     run->view.verdict == Verdict::kInvalid && run->view.summary.last_step > 0;
+  return whole || begun ? "" : "run " + name + ": " + run->problem;
+}
+
+void add_curves(Section& section, const RunEvidence& a, const RunEvidence& b,
+                const json& first_step) {
+  const std::int64_t steps = std::min(a.view.summary.last_step, b.view.summary.last_step);
+  for (const RunEvidence* run : {&a, &b}) {
+    if (run->state == RunEvidence::State::kHolds) continue;
+    section.blocks.emplace_back(Paragraph{"Run " + run->name + " is not whole (" + run->problem +
+                                          "); what is drawn ends where its good steps end."});
+  }
+  Chart chart;
+  chart.curves = read_curves(a.view.dir / "steps.jsonl", b.view.dir / "steps.jsonl", steps);
+  chart.curves.a = a.name;
+  chart.curves.b = b.name;
+  if (first_step.is_number_integer()) chart.first_step = first_step.get<std::int64_t>();
+  section.blocks.emplace_back(chart);
+}
+
+}  // namespace
+
+Section compared_section(const VerdictFile& verdict, const Evidence& evidence) {
+  Section section{"compared", "What was compared, and how often", {}};
+  const json& value = verdict.value;
+  Facts facts;
+  std::vector<std::string> names;
+  for (const RunEvidence& run : evidence.runs) {
+    if (!run.control) names.push_back(run.name);
+  }
+  add_fact(facts, "trained",
+           count_of(static_cast<long long>(names.size()), "time") + ", in fresh processes (" +
+               list_words(names) + ")");
+  add_fact(facts, "steps", grouped(steps_compared(verdict)));
+  const std::size_t pairs = list_at(value, "/comparisons").size();
+  add_fact(facts, "values",
+           grouped(integer_at(value, "/comparisons_made").value_or(0)) + " in " +
+               count_of(static_cast<long long>(pairs), "pair") + " of runs");
+  if (const auto tensors = integer_at(value, "/tensors_covered").value_or(0); tensors > 0) {
+    add_fact(facts, "tensors", grouped(tensors) + " a step, by SHA-256 of all their bytes");
+  }
+  add_fact(facts, "how", "bit for bit: no tolerance, no rounding, no statistics");
+  section.blocks.emplace_back(facts);
+  Table table{{"check", "asks", "result", "found"}, {}};
+  for (const json& check : list_at(value, "/checks")) {
+    const std::string name = text_at(check, "/name");
+    table.rows.push_back({{name, false},
+                          {question_of(name), false},
+                          {text_at(check, "/verdict"), false},
+                          {text_at(check, "/message"), false}});
+  }
+  section.blocks.emplace_back(table);
+  return section;
+}
+
+Section divergence_section(const VerdictFile& verdict) {
+  Section section{"divergence", "First divergence", {}};
+  const json pair = deciding_pair(verdict);
+  if (!pair.is_object()) return section;
+  const std::string a = "run " + text_at(pair, "/a"), b = "run " + text_at(pair, "/b");
+  const json first = at(pair, "/first");
+  if (!first.is_object()) {
+    if (text_at(pair, "/verdict") == to_string(Verdict::kReproduced)) {
+      section.blocks.emplace_back(
+          Paragraph{"None: no bit of any recorded value differs in any step."});
+    } else if (!list_at(pair, "/key_differences").empty()) {
+      section.blocks.emplace_back(Paragraph{"No bit was compared: the runs are not comparable."});
+      add_differences(section, at(pair, "/key_differences"), a, b);
+    } else {
+      section.blocks.emplace_back(Paragraph{"None was shown: " + text_at(pair, "/message") + "."});
+    }
+    return section;
+  }
+  add_divergence(section, first, a, b);
+  return section;
+}
+
+Section curves_section(const VerdictFile& verdict, const Evidence& evidence) {
+  Section section{"curves", "Loss of both runs, step by step", {}};
+  const json pair = deciding_pair(verdict);
+  if (!pair.is_object()) return section;
+  const RunEvidence* a = evidence.find(text_at(pair, "/a"));
+  const RunEvidence* b = evidence.find(text_at(pair, "/b"));
+  std::string problem = why_not_drawn(a, text_at(pair, "/a"));
+  if (problem.empty()) problem = why_not_drawn(b, text_at(pair, "/b"));
+  if (problem.empty()) {
+    try {
+      add_curves(section, *a, *b, at(pair, "/first/step"));
+    } catch (const std::exception& error) {
+      problem = error.what();
+    }
+  }
+  if (!problem.empty()) {
+    section.blocks.clear();
+    section.blocks.emplace_back(Paragraph{"Not drawn. " + problem + "."});
+  }
+  return section;
+}
+
+Section baseline_section(const VerdictFile& verdict) {
+  Section section{"baseline", "Baseline", {}};
+  const json baseline = at(verdict.value, "/baseline");
+  if (!baseline.is_object()) return section;
+  section.blocks.emplace_back(
+      Paragraph{text_at(check_named(verdict, "baseline"), "/message") + "."});
+  Facts facts;
+  add_fact(facts, "curve", text_at(baseline, "/curve"), true);
+  add_fact(facts, "SHA-256", text_at(baseline, "/sha256"), true);
+  add_fact(facts, "head", text_at(baseline, "/head"), true);
+  add_fact(facts, "steps compared",
+           grouped(integer_at(baseline, "/steps_compared").value_or(0)) + " of " +
+               grouped(integer_at(baseline, "/curve_steps").value_or(0)));
+  section.blocks.emplace_back(facts);
+  if (const json first = at(baseline, "/first"); first.is_object()) {
+    add_divergence(section, first, "run a", "the curve");
+  }
+  add_differences(section, list_at(baseline, "/suspects"), "run a", "the curve");
+  for (const json& near : list_at(baseline, "/nearest")) {
+    section.blocks.emplace_back(Paragraph{"A curve for other circumstances, " +
+                                          text_at(near, "/fingerprint") + ", differs in:"});
+    add_differences(section, list_at(near, "/differences"), "here", "there");
+  }
+  return section;
+}
+
+Section inference_section(const VerdictFile& verdict) {
+  Section section{"inference", "Outputs of the adapter", {}};
+  const json check = check_named(verdict, "inference");
+  if (check.is_null()) return section;
+  section.blocks.emplace_back(
+      Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
+  return section;
+}
+
+Section cost_section(const VerdictFile& verdict) {
+  Section section{"cost", "What reproducibility costs", {}};
+  const json check = check_named(verdict, "bench");
+  if (check.is_null()) return section;
+  section.blocks.emplace_back(
+      Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
+  return section;
+}
+
+}  // namespace twinrun::harness

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "harness/compare/compare.h"
+#include "harness/report/verdict_file.h"
+
+namespace twinrun::harness {
+
+/// A run of a verdict and the record that lies beside it now.
+struct RunEvidence {
+  enum class State {
+    kHolds,    ///< the record is there, and it is the one of the verdict
+    kUnfit,    ///< there, and as incomplete or damaged as the verdict says
+    kMissing,  ///< nothing is there: neither checked nor drawn
+    kBroken    ///< there, but not what the verdict was given for
+  };
+  nlohmann::json stated;  ///< the run's object of the verdict
+  std::string name;
+  bool control = false;
+  State state = State::kMissing;
+  std::string problem;  ///< for people; empty where the record holds
+  RunView view;         ///< as read now; empty if nothing is there
+};
+
+struct Evidence {
+  std::vector<RunEvidence> runs;  ///< in the order of the verdict, controls last
+
+  /// What does not hold, a sentence each: empty unless a run is kBroken.
+  std::vector<std::string> broken() const;
+  const RunEvidence* find(const std::string& name) const;
+  /// The first run whose record holds; nullptr if none.
+  const RunEvidence* first_that_holds() const;
+};
+
+/// Reads the records of `verdict` and holds each against what the verdict says of it: the head, and
+/// that a run found complete still is. Never throws for what may lie there.
+Evidence read_evidence(const VerdictFile& verdict);
+
+}  // namespace twinrun::harness

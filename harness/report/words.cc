@@ -1,0 +1,68 @@
+#include "harness/report/words.h"
+
+#include <map>
+
+namespace twinrun::harness {
+
+std::string meaning_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kReproduced:
+      return "The same training was run several times in fresh processes, and every recorded value "
+             "came out with the same bits. Tests of the judge itself passed too. It does not say "
+             "that the training is right, nor that another machine would give these bits.";
+    case Verdict::kNotReproduced:
+      return "A difference was shown: the same training gave other bits the second time, or other "
+             "bits than the baseline or the reference. The first difference is named below.";
+    case Verdict::kSlowdownExceeded:
+      return "The bits repeat, but reproducible training costs more time than its budget allows.";
+    case Verdict::kInvalid:
+      return "No statement about reproducibility: a run failed or is incomplete, its numbers were "
+             "not finite, or a test of the judge itself failed.";
+    case Verdict::kInconclusive:
+      return "No statement about reproducibility: what there is cannot be compared, promises no "
+             "equal bits, or lacks its controls.";
+    case Verdict::kInternal:
+      return "The judge itself failed. This says nothing about the training.";
+    case Verdict::kEvidenceInvalid:
+      return "A stored record or digest does not hold: something was changed after it had been "
+             "written. Nothing else here can be relied on.";
+    case Verdict::kNotRun:
+      break;
+  }
+  return "Not run.";
+}
+
+std::string question_of(const std::string& name) {
+  static const std::map<std::string, std::string> questions = {
+      {"twin", "Do runs with equal seeds and configuration agree in every bit?"},
+      {"controls", "Would a difference have been found? Four tests of the judge itself."},
+      {"baseline", "Does the run agree with the loss curve that was frozen and reviewed before?"},
+      {"inference", "Does the trained adapter give the outputs of the reference?"},
+      {"bench", "Does reproducible training stay within its time budget?"},
+      {"planted-ulp", "Is a change of one unit in the last place, planted on purpose, found?"},
+      {"seed-plus-one", "Does a run with other seeds come out differently, as it must?"},
+      {"adapter-moved", "Did training change the adapter at all?"},
+      {"base-unmoved", "Did the frozen weights stay as they were?"}};
+  const auto found = questions.find(name);
+  return found == questions.end() ? std::string() : found->second;
+}
+
+std::string field_words(const std::string& field) {
+  static const std::map<std::string, std::string> words = {
+      {"samples", "the samples of the batch, in their order"},
+      {"batch", "the token ids of the batch"},
+      {"tokens", "the number of tokens"},
+      {"loss_tokens", "the number of labelled tokens"},
+      {"loss", "the loss"},
+      {"grad", "the gradients"},
+      {"grad_norm", "the norm of the gradients"},
+      {"lr", "the learning rate"},
+      {"adapter", "the adapter's weights after the step"},
+      {"optimizer", "the optimizer's state after the step"},
+      {"rng", "the state of the random generators after the step"},
+      {"base", "the frozen weights"}};
+  const auto found = words.find(field);
+  return found == words.end() ? field : found->second;
+}
+
+}  // namespace twinrun::harness

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "harness/compare/verdict.h"
+
+namespace twinrun::harness {
+
+/// What a verdict says, and what it does not, for one who never saw twinrun.
+std::string meaning_of(Verdict verdict);
+
+/// What the check or control `name` asks, in words; empty for one that is not known here.
+std::string question_of(const std::string& name);
+
+/// What a field of a record is (`loss`, `grad`, ...); the name itself for one not known here.
+std::string field_words(const std::string& field);
+
+}  // namespace twinrun::harness

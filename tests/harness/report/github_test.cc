@@ -1,0 +1,100 @@
+#include "harness/report/github.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+#include "tests/harness/report/hostile.h"
+#include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/sample_report.h"
+
+namespace twinrun::harness {
+namespace {
+
+using nlohmann::json;
+using test::JudgedFolder;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::vector<std::string> annotations(const json& value) {
+  const VerdictFile verdict = parse_verdict("/nonexistent/verdict.json", json_text(value));
+  return lines_of(to_github(verdict, read_evidence(verdict), ""));
+}
+
+TEST(GithubAnnotations, TheVerdictComesFirst) {
+  EXPECT_EQ(annotations(to_json(reproduced_report())).front(),
+            "::notice title=twinrun%3A REPRODUCED::smollm2-chat: runs a and b are equal in every "
+            "bit");
+  EXPECT_EQ(annotations(to_json(diverged_report())).front(),
+            "::error title=twinrun%3A NOT_REPRODUCED::smollm2-chat: runs a and b: step 5 differs "
+            "in loss");
+}
+
+TEST(GithubAnnotations, WhatDidNotRunIsShown) {
+  const auto lines = annotations(to_json(reproduced_report()));
+  EXPECT_THAT(lines, testing::Contains(HasSubstr("not run::baseline (not asked for)")));
+}
+
+TEST(GithubAnnotations, PointAtTheCaseWhereThatLiesInTheWorkspace) {
+  JudgedFolder out;
+  for (auto* run : {&out.a, &out.b}) run->config.launch["case"] = "/w/repo/cases/x,y.yaml";
+  out.write();
+  const VerdictFile verdict = out.verdict();
+  const Evidence evidence = out.evidence();
+  EXPECT_THAT(to_github(verdict, evidence, "/w/repo"),
+              StartsWith("::notice file=cases/x%2Cy.yaml,title="));
+  EXPECT_THAT(to_github(verdict, evidence, "/w/other"), StartsWith("::notice title="));
+  EXPECT_THAT(to_github(verdict, evidence, ""), StartsWith("::notice title="));
+}
+
+TEST(GithubAnnotations, NeverMoreThanNineOfALevelAndALineThatCountsTheRest) {
+  json value = to_json(diverged_report());
+  json run = value["runs"][0];
+  run["verdict"] = "INVALID";
+  for (int i = 0; i < 30; ++i) value["runs"].push_back(run);
+  std::size_t errors = 0;
+  const auto lines = annotations(value);
+  for (const std::string& line : lines) errors += line.starts_with("::error") ? 1 : 0;
+  EXPECT_EQ(errors, kAnnotationsMax + 1);
+  EXPECT_THAT(lines, testing::Contains("::error title=twinrun::22 more; the report has them all"));
+}
+
+TEST(GithubAnnotations, ABrokenRecordIsAnError) {
+  JudgedFolder out;
+  out.write();
+  test::SyntheticRun(9, "run-b").write(out.path("b"));
+  EXPECT_THAT(to_github(out.verdict(), out.evidence(), ""),
+              HasSubstr("::error title=twinrun%3A the evidence does not hold::run b: the verdict "
+                        "names the head"));
+}
+
+TEST(GithubAnnotations, HostileTextStartsNoCommand) {
+  for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report()}) {
+    json value = test::made_hostile(to_json(report));
+    for (json& run : value["runs"]) run["injected"] = {"x"};
+    for (const std::string& line : annotations(value)) {
+      EXPECT_TRUE(line.starts_with("::notice title=twinrun") ||
+                  line.starts_with("::warning title=twinrun") ||
+                  line.starts_with("::error title=twinrun"))
+          << line;
+      EXPECT_THAT(line, Not(HasSubstr("\r")));
+      EXPECT_THAT(line, Not(HasSubstr("%0A")));
+      // Properties end at a comma, the message begins at `::`: neither comes from a text.
+      const std::string head = line.substr(0, line.find("::", 2));
+      EXPECT_EQ(head.find(','), std::string::npos) << line;
+      EXPECT_EQ(head.find(':', 2), std::string::npos) << line;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace twinrun::harness

@@ -1,0 +1,121 @@
+#include "harness/report/verdict_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <functional>
+
+#include "harness/exit_code.h"
+#include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/sample_report.h"
+
+namespace twinrun::harness {
+namespace {
+
+using nlohmann::json;
+using test::JudgedFolder;
+using testing::HasSubstr;
+
+std::string usage_error(const std::filesystem::path& path) {
+  return test::message_of<UsageError>([&] { read_verdict(path); });
+}
+
+std::string usage_error_of(const std::string& text) {
+  return test::message_of<UsageError>([&] { parse_verdict("v.json", text); });
+}
+
+/// What is said of the sample verdict once `change` has altered it.
+std::string evidence_error(const std::function<void(json&)>& change) {
+  json value = to_json(reproduced_report());
+  change(value);
+  return test::message_of<EvidenceError>([&] { parse_verdict("v.json", value.dump()); });
+}
+
+TEST(ReadVerdict, TakesWhatTheJudgeWrites) {
+  JudgedFolder out;
+  EXPECT_EQ(out.write()["verdict"], "REPRODUCED");
+  EXPECT_EQ(out.verdict().verdict, Verdict::kReproduced);
+  EXPECT_EQ(out.verdict().sha256.size(), 64u);
+  for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report()}) {
+    EXPECT_EQ(parse_verdict("v.json", to_json(report).dump()).verdict, report.verdict);
+  }
+}
+
+TEST(ReadVerdict, WhatIsNoFileIsSaid) {
+  const test::TempFolder folder;
+  EXPECT_THAT(usage_error(folder.path() / "none"), HasSubstr("does not exist"));
+  EXPECT_THAT(usage_error(folder.path()), HasSubstr("is a folder; name the verdict.json in it"));
+  ASSERT_EQ(mkfifo((folder.path() / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(usage_error(folder.path() / "pipe"), HasSubstr("is no regular file"));
+}
+
+TEST(ReadVerdict, WhatIsNoVerdictIsSaid) {
+  EXPECT_THAT(usage_error_of(""), HasSubstr("is no verdict"));
+  EXPECT_THAT(usage_error_of("{\"schema\":1,"), HasSubstr("is no verdict"));
+  EXPECT_THAT(usage_error_of("[]"), HasSubstr("not a JSON object"));
+  EXPECT_THAT(usage_error_of("{}"), HasSubstr("no field 'verdict'"));
+  EXPECT_THAT(usage_error_of("{\"run_id\":\"x\"}"), HasSubstr("this is the manifest of a run"));
+  EXPECT_THAT(usage_error_of("{\"verdict\":\"REPRODUCED\",\"verdict\":\"X\"}"),
+              HasSubstr("is no verdict"));
+}
+
+TEST(ReadVerdict, ANewerSchemaIsSaid) {
+  json value = to_json(reproduced_report());
+  value["schema"] = 2;
+  EXPECT_THAT(usage_error_of(value.dump()), HasSubstr("of schema 2, and this twinrun reads up to"));
+}
+
+TEST(ReadVerdict, MissingAndWrongFieldsAreNamed) {
+  const json good = to_json(reproduced_report());
+  for (const char* field : {"schema", "exit_code", "case", "checks", "runs", "comparisons"}) {
+    json value = good;
+    value.erase(field);
+    EXPECT_THAT(usage_error_of(value.dump()), HasSubstr(field));
+  }
+  json value = good;
+  value["runs"][1]["verdict"] = "FINE";
+  EXPECT_THAT(usage_error_of(value.dump()), HasSubstr("[runs][1][verdict]"));
+  value = good;
+  value["checks"][0].erase("message");
+  EXPECT_THAT(usage_error_of(value.dump()), HasSubstr("message"));
+}
+
+TEST(ReadVerdict, OneThatWasMadeGreenByHandContradictsItself) {
+  EXPECT_EQ(evidence_error([](json&) {}), "");
+  json red = to_json(diverged_report());
+  red["verdict"] = "REPRODUCED";
+  red["exit_code"] = 0;
+  EXPECT_THAT(test::message_of<EvidenceError>([&] { parse_verdict("v.json", red.dump()); }),
+              HasSubstr("its checks come to NOT_REPRODUCED, it says REPRODUCED"));
+  red["checks"][0]["verdict"] = "REPRODUCED";
+  EXPECT_THAT(test::message_of<EvidenceError>([&] { parse_verdict("v.json", red.dump()); }),
+              HasSubstr("the twins are REPRODUCED, but not a and b"));
+}
+
+TEST(ReadVerdict, WhatAGreenVerdictRestsOnHasToBeThere) {
+  EXPECT_THAT(evidence_error([](json& v) { v["exit_code"] = 1; }), HasSubstr("exit code 0"));
+  EXPECT_THAT(evidence_error([](json& v) { v["runs"].erase(1); }), HasSubstr("less than two runs"));
+  EXPECT_THAT(evidence_error([](json& v) { v["runs"][1]["verdict"] = "INVALID"; }),
+              HasSubstr("run b is INVALID"));
+  EXPECT_THAT(evidence_error([](json& v) {
+                v["comparisons"] = json::array();
+                v["comparisons_made"] = 0;
+              }),
+              HasSubstr("no pair was compared"));
+  EXPECT_THAT(evidence_error([](json& v) { v["comparisons"][0]["steps_compared"] = 0; }),
+              HasSubstr("no step"));
+  EXPECT_THAT(evidence_error([](json& v) { v["comparisons_made"] = 999; }),
+              HasSubstr("comparisons_made"));
+  EXPECT_THAT(evidence_error([](json& v) { v["controls"][2]["passed"] = false; }),
+              HasSubstr("adapter-moved"));
+  EXPECT_THAT(evidence_error([](json& v) { v["controls"] = json::array(); }),
+              HasSubstr("none is there"));
+  EXPECT_THAT(evidence_error([](json& v) {
+                for (json& check : v["checks"]) check["verdict"] = "NOT_RUN";
+              }),
+              HasSubstr("come to INCONCLUSIVE"));
+}
+
+}  // namespace
+}  // namespace twinrun::harness
