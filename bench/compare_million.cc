@@ -14,66 +14,17 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <string>
 
+#include "bench/made_up_run.h"
 #include "harness/compare/compare.h"
-#include "harness/protocol/record_writer.h"
 
 namespace {
 
 using namespace twinrun;
 
 constexpr int kRepetitions = 5;
-
-protocol::StepRecord made_up_step(std::int64_t number) {
-  const std::string text = std::to_string(number);
-  protocol::StepRecord step;
-  step.step = number;
-  step.loss = 1.0f + 5.0f / static_cast<float>(number);
-  step.grad_norm = 1.0f + 0.3f / static_cast<float>(number);
-  step.lr = 1e-4 / static_cast<double>(number);
-  step.tokens = 512;
-  step.loss_tokens = 301;
-  for (std::int64_t i = 0; i < 8; ++i) step.samples.emplace_back(8 * number + i);
-  step.batch = protocol::sha256("batch" + text);
-  step.grad = protocol::sha256("grad" + text);
-  step.adapter = protocol::sha256("adapter" + text);
-  step.optimizer = protocol::sha256("optimizer" + text);
-  step.rng = protocol::sha256("rng" + text);
-  return step;
-}
-
-void write_run(const std::filesystem::path& dir, std::int64_t steps, bool other_end) {
-  if (std::filesystem::exists(dir / "manifest.json")) return;
-  std::filesystem::remove_all(dir);
-  std::filesystem::create_directories(dir);
-  protocol::RunConfig config;
-  config.identity = {{"schema", 1}, {"seed", 1}, {"train", {{"steps", steps}}}};
-  config.judgement = {{"schema", 1}};
-  config.launch = {{"stop_after", nullptr}};
-  std::ofstream(dir / "config.json") << config.to_text();
-  const std::string identity = protocol::to_hex(config.identity_digest());
-  const protocol::Digest state = protocol::sha256(std::string_view("state"));
-  protocol::RecordWriter writer(dir,
-                                {1, identity, "synthetic/1", protocol::Promise::kBitwise, steps});
-  writer.step_zero({state, state, state, state});
-  for (std::int64_t number = 1; number <= steps; ++number) {
-    auto step = made_up_step(number);
-    if (other_end && number == steps) step.grad_norm *= 2;
-    writer.step(step);
-  }
-  const protocol::Digest head = writer.end({steps, state});
-  protocol::write_file_atomically(dir / "manifest.json",
-                                  nlohmann::json({{"schema", 1},
-                                                  {"run_id", protocol::random_run_id()},
-                                                  {"identity", identity},
-                                                  {"numerics", "deterministic"},
-                                                  {"status", "complete"},
-                                                  {"head", protocol::to_hex(head)}})
-                                      .dump());
-}
 
 std::string judge(const std::filesystem::path& a, const std::filesystem::path& b) {
   const auto run_a = harness::read_run(a);
@@ -125,9 +76,9 @@ int main(int argc, char** argv) {
   }
   const std::filesystem::path folder = argv[1];
   const std::int64_t steps = argc == 3 ? std::atoll(argv[2]) : 1'000'000;
-  write_run(folder / "a", steps, false);
-  write_run(folder / "b", steps, false);
-  write_run(folder / "other_end", steps, true);
+  bench::write_run(folder / "a", steps, false);
+  bench::write_run(folder / "b", steps, false);
+  bench::write_run(folder / "other_end", steps, true);
   std::printf("%lld steps, %.0f MB a record\n", static_cast<long long>(steps),
               static_cast<double>(std::filesystem::file_size(folder / "a" / "steps.jsonl")) / 1e6);
   std::fflush(stdout);
