@@ -20,6 +20,11 @@ json check_named(const VerdictFile& verdict, const std::string& name) {
   return nullptr;
 }
 
+/// Then it stands among what was not shown.
+bool did_not_run(const json& check) {
+  return check.is_null() || text_at(check, "/verdict") == to_string(Verdict::kNotRun);
+}
+
 std::int64_t steps_compared(const VerdictFile& verdict) {
   std::int64_t steps = 0;
   for (const json& pair : list_at(verdict.value, "/comparisons")) {
@@ -162,7 +167,7 @@ Section baseline_section(const VerdictFile& verdict) {
 Section inference_section(const VerdictFile& verdict) {
   Section section{"inference", "Outputs of the adapter", {}};
   const json check = check_named(verdict, "inference");
-  if (check.is_null()) return section;
+  if (did_not_run(check)) return section;
   section.blocks.emplace_back(
       Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
   return section;
@@ -171,7 +176,7 @@ Section inference_section(const VerdictFile& verdict) {
 Section cost_section(const VerdictFile& verdict) {
   Section section{"cost", "What reproducibility costs", {}};
   const json check = check_named(verdict, "bench");
-  if (check.is_null()) return section;
+  if (did_not_run(check)) return section;
   section.blocks.emplace_back(
       Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
   return section;

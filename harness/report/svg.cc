@@ -10,9 +10,9 @@
 namespace twinrun::harness {
 namespace {
 
-// Of the drawing, in its own units.
-constexpr double kWidth = 760, kLeft = 64, kRight = 748, kTop = 22;
-constexpr double kLossBottom = 250, kDifferenceBottom = 110, kBelow = 34;
+// Of the drawing, in its own units; the margins leave room for the larger digits on a phone.
+constexpr double kWidth = 760, kLeft = 84, kRight = 748, kTop = 32;
+constexpr double kLossBottom = 260, kDifferenceBottom = 120, kBelow = 48;
 
 std::string fixed(double value) {
   char text[40];
@@ -78,9 +78,9 @@ std::string step_axis(const StepAxis& axis, double bottom) {
   for (const double step : steps) {
     if (step != std::floor(step)) continue;
     const auto whole = static_cast<std::int64_t>(step);
-    text += text_at_point(axis.x(whole), bottom + 16, "middle", std::to_string(whole));
+    text += text_at_point(axis.x(whole), bottom + 20, "middle", std::to_string(whole));
   }
-  return text + text_at_point(kRight, bottom + 30, "end", "step");
+  return text + text_at_point(kRight, bottom + 42, "end", "step");
 }
 
 std::string first_mark(const Chart& chart, const StepAxis& axis, double bottom) {
