@@ -6,6 +6,7 @@ import sys
 import tempfile
 import unittest
 
+import junitparser
 from actions_runner import Job
 
 STEPS = 6
@@ -116,8 +117,15 @@ class ActionCase(unittest.TestCase):
         self.assertEqual(self.last.step("Report").code, 0, log)
         self.assertEqual(self.last.status, "success" if code == 0 else "failure")
         self.expect_well_behaved()
-        self.assertEqual(self.outputs["report-path"], os.path.join(self.out(), "report.md"))
-        report = read(self.outputs["report-path"])
+        page = "report.html" if verdict else "report.md"
+        self.assertEqual(self.outputs["report-path"], os.path.join(self.out(), page))
+        self.assertIn(verdict or "no verdict", read(self.outputs["report-path"]))
+        if verdict:
+            self.assertRegex(read(self.outputs["report-path"]), "(?i)^<!doctype html>")
+            junit = junitparser.JUnitXml.fromfile(os.path.join(self.out(), "junit.xml"))
+            self.assertGreater(junit.tests, 0)
+            self.assertEqual(junit.failures + junit.errors > 0, code != 0)
+        report = read(self.out(), "report.md")
         self.assertEqual(self.last.summary(), report)
         self.assertIn(verdict or "no verdict", report)
         told = self.last.annotations()[0]

@@ -71,7 +71,7 @@ class Action(ActionCase):
         self.job()
         self.play(case=self.case(), baseline="true")
         self.expect("REPRODUCED", "pass", 0)
-        self.assertIn("baseline", self.last.summary())
+        self.assertTrue(any("baseline" in message for _, _, message in self.last.annotations()))
         self.expect_pending(os.path.join(self.last.workspace, "curves"))
         self.job()
         self.play(case=self.case(), baseline="true", on_missing_baseline="fail")
@@ -201,6 +201,44 @@ class Action(ActionCase):
         self.assertEqual(
             json.loads(read(self.out(), "a", "config.json"))["launch"]["device"], "cuda"
         )
+
+    def wrap(self, text):
+        """Puts a script in the place of twinrun, for which $REAL is the real one."""
+        os.unlink(os.path.join(self.programs, "twinrun"))  # a link to the real one, or a script
+        script(f"REAL={self.twinrun}\n{text}", self.programs, "twinrun")
+
+    def test_a_record_that_was_changed_afterwards(self):
+        self.wrap(
+            '[[ $1 == verify ]] || exec $REAL "$@"\n'
+            '$REAL "$@" && sed -i \'3s/"tokens":[0-9]*/"tokens":7/\' $3/b/steps.jsonl\n'
+        )
+        self.job()
+        self.play(case=self.case())
+        self.assertEqual(self.last.step("Report").code, 5, self.log())
+        self.assertEqual(self.last.status, "failure")
+        self.assertEqual(self.outputs["exit-class"], "evidence")
+        self.assertEqual(self.outputs["verdict"], "EVIDENCE_INVALID")
+        self.assertIn("does not hold", "".join(self.errors()))
+
+    def test_a_summary_that_is_too_long(self):
+        self.wrap(
+            'if [[ "$*" == *"--format md"* ]]; then yes "a long line" | head -n 200000; exit; fi\n'
+            'exec $REAL "$@"\n'
+        )
+        self.job()
+        self.play(case=self.case())
+        self.assertGreater(len(read(self.out(), "report.md")), 1_100_000)
+        self.assertLess(len(self.last.summary()), 901_000)
+        self.assertTrue(self.last.summary().endswith("the whole report is in the artifact.\n"))
+
+    def test_commands_of_a_report_are_annotations_only(self):
+        self.wrap(
+            'if [[ "$*" == *"--format github"* ]]; then printf "::add-mask::a\\n##[error]b\\n";\n'
+            '  yes "::error title=twinrun::c" | head -n 99; exit; fi\nexec $REAL "$@"\n'
+        )
+        self.job()
+        self.play(case=self.case())
+        self.assertEqual(self.last.annotations(), [("error", "title=twinrun", "c")] * 30)
 
     def test_a_judge_that_says_nothing_is_not_green(self):
         os.unlink(os.path.join(self.programs, "twinrun"))

@@ -333,6 +333,15 @@ class Audit(Folder):
         write(text.replace('"loss":{"bits":"', '"loss":{"bits":"0', 1), steps)
         self.assertEqual(self.audit(), 5, self.log)
 
+    def test_a_run_of_another_verdict(self):
+        """It has the same bits: `compare` finds nothing, and the verdict is about another run."""
+        verdict, records = os.path.join(self.folder, "first"), self.records
+        os.rename(records, verdict)
+        self.verify()
+        shutil.rmtree(os.path.join(records, "b"))
+        shutil.move(os.path.join(verdict, "b"), os.path.join(records, "b"))
+        self.assertEqual(self.audit(), 5, self.log)
+
     def test_a_run_that_is_gone(self):
         shutil.rmtree(os.path.join(self.records, "b"))
         self.assertNotEqual(self.audit(), 0, self.log)
