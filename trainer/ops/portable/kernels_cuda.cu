@@ -32,12 +32,6 @@ __device__ float tree_max(float value) {
   return value;
 }
 
-__device__ float warp_max(const float* x, std::int64_t n) {
-  float max = -static_cast<float>(kInfinity);
-  for (std::int64_t i = lane(); i < n; i += kWarp) max = x[i] > max ? x[i] : max;
-  return tree_max(max);
-}
-
 __device__ float warp_dot(const float* x, const float* y, std::int64_t n) {
   float sum = 0.0F;
   for (std::int64_t i = lane(); i < n; i += kWarp) sum = fmaf_rn(x[i], y[i], sum);
@@ -138,20 +132,49 @@ __global__ void head_dots_kernel(Heads x, Heads y, float* out, std::int64_t rows
   if (lane() == 0) out[row] = sum;
 }
 
-__global__ void cross_entropy_kernel(float* logits, const std::int64_t* labels, float grad_scale,
-                                     float* losses, std::int64_t rows, std::int64_t cols) {
-  const auto row = warp_row();
-  if (row >= rows) return;
+/// One block a row: all threads take exponentials, a tile of them at a time, and the first warp
+/// adds a tile to the lane sum while the others are at the next one.
+__global__ void __launch_bounds__(kThreads)
+    cross_entropy_kernel(float* logits, const std::int64_t* labels, float grad_scale, float* losses,
+                         std::int64_t cols) {
+  constexpr int kTile = 8 * kThreads;  // a multiple of the lanes
+  __shared__ float tile[2][kTile];
+  __shared__ float of_warp[kWarps], total;
+  const int thread = static_cast<int>(threadIdx.x);
+  const std::int64_t row = blockIdx.x;
   logits += row * cols;
   const auto label = labels[row];
-  const float max = warp_max(logits, cols);
+
+  float max = -static_cast<float>(kInfinity);
+  for (std::int64_t i = thread; i < cols; i += kThreads) max = logits[i] > max ? logits[i] : max;
+  max = tree_max(max);
+  if (lane() == 0) of_warp[thread / kWarp] = max;
+  __syncthreads();
+#pragma unroll
+  for (int warp = 0; warp < kWarps; ++warp) max = of_warp[warp] > max ? of_warp[warp] : max;
+
   float sum = 0.0F;
-  for (std::int64_t i = lane(); i < cols; i += kWarp) sum += portable_exp(logits[i] - max);
-  sum = tree(sum);
-  const float of_label = logits[label];
-  __syncwarp();
-  if (lane() == 0) losses[row] = portable_log(sum) - (of_label - max);
-  for (std::int64_t i = lane(); i < cols; i += kWarp) {
+  int stage = 0;
+  for (std::int64_t begin = 0; begin < cols; begin += kTile, stage ^= 1) {
+    const auto left = cols - begin;
+    const int count = left < kTile ? static_cast<int>(left) : kTile;
+    for (int i = thread; i < count; i += kThreads) {
+      tile[stage][i] = portable_exp(logits[begin + i] - max);
+    }
+    __syncthreads();
+    if (thread >= kWarp) continue;
+    for (int i = thread; i < count; i += kWarp) sum += tile[stage][i];
+  }
+  if (thread < kWarp) {
+    sum = tree(sum);
+    if (thread == 0) {
+      losses[row] = portable_log(sum) - (logits[label] - max);
+      total = sum;
+    }
+  }
+  __syncthreads();
+  sum = total;
+  for (std::int64_t i = thread; i < cols; i += kThreads) {
     logits[i] = cross_entropy_grad(logits[i], max, sum, i == label, grad_scale);
   }
 }
@@ -273,8 +296,10 @@ cudaError_t swiglu_backward_cuda(const float* dy, const float* gate, const float
 cudaError_t cross_entropy_cuda(float* logits, const std::int64_t* labels, float grad_scale,
                                float* losses, std::int64_t rows, std::int64_t cols,
                                cudaStream_t stream) {
-  return rows_of_warps(cross_entropy_kernel, rows, stream, logits, labels, grad_scale, losses, rows,
-                       cols);
+  if (rows == 0) return cudaSuccess;
+  cross_entropy_kernel<<<blocks_for(rows, 1), kThreads, 0, stream>>>(logits, labels, grad_scale,
+                                                                     losses, cols);
+  return cudaGetLastError();
 }
 
 cudaError_t sum_cuda(const float* x, std::int64_t n, float* out, cudaStream_t stream) {
