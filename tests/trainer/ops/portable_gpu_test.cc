@@ -9,6 +9,7 @@
 #include "tests/trainer/tiny_model.h"
 #include "trainer/model/llama.h"
 #include "trainer/ops/portable/backend.h"
+#include "trainer/ops/portable/gemm_cuda.cuh"
 #include "trainer/ops/portable/portable_ops.h"
 
 namespace twinrun::trainer {
@@ -49,6 +50,95 @@ TEST(GpuPortableGemm, TenThousandShapesHaveTheBitsOfTheCpu) {
     }
   }
   std::cout << "10000 shapes, " << elements << " elements, 0 mismatches\n";
+}
+
+/// m x n x k of A B^T (0), A B (1) or A^T B (2), rows without padding.
+struct Sized {
+  int layout;
+  std::int64_t m, n, k;
+  bool accumulate = false, chained = false;
+};
+
+/// The product of random values on both devices; `rank`: whether the rank kernels must take it.
+void expect_same_product(const Sized& s, bool rank) {
+  SCOPED_TRACE(testing::Message() << s.m << " x " << s.n << " x " << s.k << ", layout "
+                                  << s.layout);
+  std::mt19937 random(static_cast<std::uint32_t>(s.m + s.n * 3 + s.k * 7 + s.layout));
+  const auto values = [&](std::int64_t count) {
+    std::vector<float> result(static_cast<std::size_t>(count));
+    for (auto& value : result) value = portable::random_value(random);
+    return result;
+  };
+  const auto a = values(s.m * s.k), b = values(s.k * s.n);
+  auto c = values(s.m * s.n);
+  const auto a_gpu = on_gpu(a), b_gpu = on_gpu(b);
+  auto c_gpu = on_gpu(c);
+  portable::Gemm g{.m = s.m, .n = s.n, .k = s.k, .a = a.data()};
+  g.a_row = s.layout == 2 ? 1 : s.k;
+  g.a_k = s.layout == 2 ? s.m : 1;
+  g.b = b.data();
+  g.b_k = s.layout == 0 ? 1 : s.n;
+  g.b_col = s.layout == 0 ? s.k : 1;
+  g.c = c.data();
+  g.c_row = s.n;
+  g.accumulate = s.accumulate;
+  g.chained = s.chained;
+  portable::make_cpu_backend(Isa::kAuto)->gemm(g, {});
+  g.a = a_gpu.const_data_ptr<float>();
+  g.b = b_gpu.const_data_ptr<float>();
+  g.c = c_gpu.mutable_data_ptr<float>();
+  EXPECT_EQ(portable::fits_rank_kernel(g), rank);
+  portable::make_cuda_backend([] {
+    return c10::cuda::getCurrentCUDAStream().stream();
+  })->gemm(g, {});
+  const auto host = c_gpu.cpu();
+  const auto* found = host.const_data_ptr<float>();
+  std::int64_t different = 0;
+  for (std::size_t i = 0; i < c.size(); ++i) different += portable::same(found[i], c[i]) ? 0 : 1;
+  EXPECT_EQ(different, 0);
+}
+
+TEST(GpuPortableGemm, LargeTilesWithTailsHaveTheBitsOfTheCpu) {
+  for (const std::int64_t k : {37, 40, 96}) {
+    for (const int layout : {0, 1, 2}) {
+      // Of each shape of tile one whose memory can be read by four, and one whose cannot.
+      for (const auto& [m, n] : {std::pair(3001, 2051),
+                                 {3000, 2052},
+                                 {1409, 1451},
+                                 {1412, 1452},
+                                 {1001, 1003},
+                                 {1000, 1004}}) {
+        expect_same_product({layout, m, n, k, (m + k) % 3 == 0}, false);
+      }
+    }
+  }
+  for (const std::int64_t k : {255, 256, 257, 512, 1000}) {
+    expect_same_product({.layout = 1, .m = 1001, .n = 1000, .k = k, .chained = true}, false);
+  }
+}
+
+TEST(GpuPortableGemm, ProductsOfARankHaveTheBitsOfTheCpu) {
+  for (const std::int64_t rank : {8, 16}) {
+    for (const bool accumulate : {false, true}) {
+      for (const std::int64_t many : {17, 1000, 1001}) {
+        for (const std::int64_t k : {4, 64, 260, 2052}) {
+          expect_same_product({0, many, rank, k, accumulate}, true);
+          expect_same_product({0, rank, many, k, accumulate}, true);
+          expect_same_product({1, many, rank, k, accumulate}, true);
+        }
+        expect_same_product({1, many, 132, rank, accumulate}, true);
+        expect_same_product({0, many, 133, rank, accumulate}, false);  // C not by four
+      }
+      for (const std::int64_t many : {20, 1004}) {
+        for (const std::int64_t k : {1, 3, 63, 64, 2047}) {
+          expect_same_product({2, many, rank, k, accumulate}, true);
+          expect_same_product({2, rank, many, k, accumulate}, true);
+        }
+        expect_same_product({1, rank, many, 132, accumulate}, true);
+        expect_same_product({0, 77, many, rank, accumulate}, true);
+      }
+    }
+  }
 }
 
 /// The same call on both devices.

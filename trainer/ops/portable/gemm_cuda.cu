@@ -10,10 +10,11 @@ namespace {
 constexpr int kThreads = 256;
 constexpr int kPad = 4;  // floats between rows of a tile, so that columns spread over the banks
 
-/// A tile of kRows x kCols elements of C, kTileRows x kTileCols of them a thread.
-template <int kRows_, int kCols_, int kTileRows_, int kTileCols_, int kDepth_>
+/// A tile of kRows x kCols elements of C, kTileRows x kTileCols of them a thread. kBlocks of them
+/// on a multiprocessor leave each thread the registers that it needs.
+template <int kRows_, int kCols_, int kTileRows_, int kTileCols_, int kDepth_, int kBlocks_>
 struct TileShape {
-  static constexpr int kRows = kRows_, kCols = kCols_, kDepth = kDepth_;
+  static constexpr int kRows = kRows_, kCols = kCols_, kDepth = kDepth_, kBlocks = kBlocks_;
   static constexpr int kTileRows = kTileRows_, kTileCols = kTileCols_;
   static constexpr int kThreadCols = kCols / kTileCols, kThreadRows = kRows / kTileRows;
   static_assert(kThreadCols * kThreadRows == kThreads);
@@ -106,7 +107,7 @@ __device__ void read_owned(const float* tile_row, int index, float (&out)[kCount
 enum class Kind { kPlain, kRanged, kChained };
 
 template <typename Shape, bool kAAlongK, bool kBAlongK, bool kVector, Kind kKind>
-__global__ void __launch_bounds__(kThreads, 2)
+__global__ void __launch_bounds__(kThreads, Shape::kBlocks)
     gemm_kernel(Gemm g, Batch batch, int tiles_m, int tiles_n) {
   using LoadA = Loader<Shape::kRows, Shape::kDepth, kAAlongK, kVector>;
   using LoadB = Loader<Shape::kCols, Shape::kDepth, kBAlongK, kVector>;
@@ -150,16 +151,15 @@ __global__ void __launch_bounds__(kThreads, 2)
     }
   }
 
-  // Sums become elements of C: `add` to what is there.
-  const auto put = [&](bool add) {
+  // What the runs of a chained product that have ended add up to.
+  float total[kTileRows][kTileCols];
+  const auto end_run = [&](bool first) {
 #pragma unroll
     for (int r = 0; r < kTileRows; ++r) {
-      const int i = owned<kTileRows, Shape::kThreadRows>(ty, r);
-      if (i >= rows) continue;
 #pragma unroll
       for (int q = 0; q < kTileCols; ++q) {
-        const int j = owned<kTileCols, Shape::kThreadCols>(tx, q);
-        if (j < cols) c[i * c_row + j] = add ? c[i * c_row + j] + sum[r][q] : sum[r][q];
+        total[r][q] = first ? sum[r][q] : total[r][q] + sum[r][q];
+        sum[r][q] = 0.0F;
       }
     }
   };
@@ -209,40 +209,39 @@ __global__ void __launch_bounds__(kThreads, 2)
     } else {
       for (int p = 0; p < left_k; ++p) step(p, false);
     }
-    if (kKind == Kind::kChained && (k0 + Shape::kDepth) % kChainSteps == 0 &&
-        k0 + Shape::kDepth < k) {
-      put(k0 >= kChainSteps);
-#pragma unroll
-      for (int r = 0; r < kTileRows; ++r) {
-#pragma unroll
-        for (int q = 0; q < kTileCols; ++q) sum[r][q] = 0.0F;
+    if constexpr (kKind == Kind::kChained) {
+      if ((k0 + Shape::kDepth) % kChainSteps == 0 && k0 + Shape::kDepth < k) {
+        end_run(k0 < kChainSteps);
       }
     }
   }
-  put(kKind == Kind::kChained && k > kChainSteps);
+#pragma unroll
+  for (int r = 0; r < kTileRows; ++r) {
+    const int i = owned<kTileRows, Shape::kThreadRows>(ty, r);
+    if (i >= rows) continue;
+#pragma unroll
+    for (int q = 0; q < kTileCols; ++q) {
+      const int j = owned<kTileCols, Shape::kThreadCols>(tx, q);
+      if (j >= cols) continue;
+      const bool more = kKind == Kind::kChained && k > kChainSteps;
+      c[i * c_row + j] = more ? total[r][q] + sum[r][q] : sum[r][q];
+    }
+  }
 }
 
-template <typename Shape, bool kAAlongK, bool kBAlongK, bool kVector>
-cudaError_t launch_kind(const Gemm& g, const Batch& batch, cudaStream_t stream) {
+template <typename Shape, Kind kKind, bool kAAlongK, bool kBAlongK, bool kVector>
+cudaError_t launch_built(const Gemm& g, const Batch& batch, cudaStream_t stream) {
   const auto tiles_m = static_cast<int>((g.m + Shape::kRows - 1) / Shape::kRows);
   const auto tiles_n = static_cast<int>((g.n + Shape::kCols - 1) / Shape::kCols);
   const dim3 grid(static_cast<unsigned>(tiles_m) * static_cast<unsigned>(tiles_n),
                   static_cast<unsigned>(batch.outer * batch.inner));
-  const auto run = [&](auto kernel) {
-    kernel<<<grid, kThreads, 0, stream>>>(g, batch, tiles_m, tiles_n);
+  if constexpr (kKind == Kind::kChained && !(kAAlongK && !kBAlongK)) {
+    return cudaErrorInvalidValue;  // built where it is used: A B
+  } else {
+    gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, kKind>
+        <<<grid, kThreads, 0, stream>>>(g, batch, tiles_m, tiles_n);
     return cudaGetLastError();
-  };
-  if (g.chained) {
-    // Built where it is used: A B.
-    if constexpr (kAAlongK && !kBAlongK) {
-      return run(gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, Kind::kChained>);
-    }
-    return cudaErrorInvalidValue;
   }
-  if (g.range == KRange::kUpTo || g.range == KRange::kFrom) {
-    return run(gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, Kind::kRanged>);
-  }
-  return run(gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, Kind::kPlain>);
 }
 
 bool vector_reads(const float* data, std::int64_t stride, std::int64_t extent, std::int64_t outer,
@@ -251,49 +250,72 @@ bool vector_reads(const float* data, std::int64_t stride, std::int64_t extent, s
          inner % 4 == 0 && (extent + 3) / 4 * 4 <= stride;
 }
 
-template <typename Shape, bool kAAlongK, bool kBAlongK>
+template <typename Shape, Kind kKind, bool kAAlongK, bool kBAlongK>
 cudaError_t launch_vector(const Gemm& g, const Batch& batch, cudaStream_t stream) {
   // Four floats at once: the last ones of a row may lie beyond its end, in the row's own padding.
   const bool vector = vector_reads(g.a, kAAlongK ? g.a_row : g.a_k, kAAlongK ? g.k : g.m,
                                    batch.a_outer, batch.a_inner) &&
                       vector_reads(g.b, kBAlongK ? g.b_col : g.b_k, kBAlongK ? g.k : g.n,
                                    batch.b_outer, batch.b_inner);
-  return vector ? launch_kind<Shape, kAAlongK, kBAlongK, true>(g, batch, stream)
-                : launch_kind<Shape, kAAlongK, kBAlongK, false>(g, batch, stream);
+  return vector ? launch_built<Shape, kKind, kAAlongK, kBAlongK, true>(g, batch, stream)
+                : launch_built<Shape, kKind, kAAlongK, kBAlongK, false>(g, batch, stream);
 }
 
-template <typename Shape>
+/// `Turned` is the shape where B lies along k, so that its tile is turned on the way.
+template <typename Shape, typename Turned, Kind kKind>
 cudaError_t launch(const Gemm& g, const Batch& batch, cudaStream_t stream) {
   // Of a matrix of one column both strides may be 1: then either reading is right.
   const bool a_along_k = g.a_k == 1, b_along_k = g.b_k == 1 && g.b_col != 1;
-  if (a_along_k && b_along_k) return launch_vector<Shape, true, true>(g, batch, stream);
-  if (a_along_k) return launch_vector<Shape, true, false>(g, batch, stream);
-  if (b_along_k) return launch_vector<Shape, false, true>(g, batch, stream);
-  return launch_vector<Shape, false, false>(g, batch, stream);
+  if (a_along_k && b_along_k) return launch_vector<Turned, kKind, true, true>(g, batch, stream);
+  if (a_along_k) return launch_vector<Shape, kKind, true, false>(g, batch, stream);
+  if (b_along_k) return launch_vector<Turned, kKind, false, true>(g, batch, stream);
+  return launch_vector<Shape, kKind, false, false>(g, batch, stream);
 }
 
-using Large = TileShape<128, 128, 8, 8, 8>;
-using Medium = TileShape<64, 64, 4, 4, 16>;
-// Rank of LoRA by many: little to compute and a long k, so the steps on the way hide the memory.
-using Tall = TileShape<64, 16, 4, 1, 64>;
-using Wide = TileShape<16, 64, 1, 4, 64>;
+template <typename Shape, Kind kKind>
+cudaError_t launch(const Gemm& g, const Batch& batch, cudaStream_t stream) {
+  return launch<Shape, Shape, kKind>(g, batch, stream);
+}
+
+// 128 sums a thread: more FMAs for each read of shared memory than the smaller tiles have.
+using Huge = TileShape<128, 256, 8, 16, 8, 1>;
+using HugeTurned = TileShape<256, 128, 16, 8, 8, 1>;
+using Large = TileShape<128, 128, 8, 8, 8, 2>;
+using Half = TileShape<128, 64, 8, 4, 16, 2>;  // also chained: with two sums an element
+using Medium = TileShape<64, 64, 4, 4, 16, 2>;
 
 }  // namespace
 
 cudaError_t gemm_cuda(const Gemm& g, const Batch& batch, cudaStream_t stream) {
-  if (g.m == 0 || g.n == 0 || batch.outer * batch.inner == 0) return cudaSuccess;
+  const auto items = batch.outer * batch.inner;
+  if (g.m == 0 || g.n == 0 || items == 0) return cudaSuccess;
   // Offsets within a tile are 32 bits wide.
   constexpr std::int64_t kSideMax = (std::int64_t{1} << 31) / 256;
   for (const auto side : {g.m, g.n, g.k, g.a_row, g.a_k, g.b_k, g.b_col, g.c_row}) {
     if (side > kSideMax) return cudaErrorInvalidValue;
   }
-  if (g.n <= 16) return launch<Tall>(g, batch, stream);
-  if (g.m <= 16) return launch<Wide>(g, batch, stream);
-  // A tile a multiprocessor at least, or the smaller tiles keep more of them busy.
-  constexpr std::int64_t kTilesMin = 132;
-  const auto tiles = (g.m + 127) / 128 * ((g.n + 127) / 128) * batch.outer * batch.inner;
-  return tiles >= kTilesMin && g.m > 64 && g.n > 64 ? launch<Large>(g, batch, stream)
-                                                    : launch<Medium>(g, batch, stream);
+  if (items == 1 && fits_rank_kernel(g)) return gemm_rank_cuda(g, stream);
+  // The largest tiles of which there is one a multiprocessor, or nearly.
+  const auto fill = [&](std::int64_t rows, std::int64_t cols) {
+    constexpr std::int64_t kTilesMin = 120;
+    return g.m > rows / 2 && g.n > cols / 2 &&
+           (g.m + rows - 1) / rows * ((g.n + cols - 1) / cols) * items >= kTilesMin;
+  };
+  if (g.chained) {
+    return fill(Half::kRows, Half::kCols) ? launch<Half, Kind::kChained>(g, batch, stream)
+                                          : launch<Medium, Kind::kChained>(g, batch, stream);
+  }
+  const bool is_large = fill(Large::kRows, Large::kCols);
+  if (g.range == KRange::kUpTo || g.range == KRange::kFrom) {
+    return is_large ? launch<Large, Kind::kRanged>(g, batch, stream)
+                    : launch<Medium, Kind::kRanged>(g, batch, stream);
+  }
+  if (g.range == KRange::kAll && fill(256, 128) && fill(128, 256)) {
+    return launch<Huge, HugeTurned, Kind::kPlain>(g, batch, stream);
+  }
+  if (is_large) return launch<Large, Kind::kPlain>(g, batch, stream);
+  return fill(Half::kRows, Half::kCols) ? launch<Half, Kind::kPlain>(g, batch, stream)
+                                        : launch<Medium, Kind::kPlain>(g, batch, stream);
 }
 
 }  // namespace twinrun::trainer::portable
