@@ -2,6 +2,7 @@
 
 #include "trainer/numerics/options.h"
 #include "trainer/ops/portable/portable_ops.h"
+#include "trainer/ops/torch/torch_ops.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -16,7 +17,9 @@ Isa isa_of(const std::string& name) {
 }  // namespace
 
 std::unique_ptr<OpSet> make_ops(const NumericsOptions& options) {
-  return options.mode == "portable" ? make_portable_ops(isa_of(options.isa)) : make_torch_ops();
+  if (options.mode == "portable") return make_portable_ops(isa_of(options.isa));
+  return make_torch_ops(options.mode == "deterministic" ? GpuSums::kFixed
+                                                        : GpuSums::kLibrary);
 }
 
 }  // namespace twinrun::trainer

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "tests/trainer/ops/token_parts_case.h"
 #include "tests/trainer/tiny_model.h"
 #include "trainer/model/llama.h"
 #include "trainer/ops/dropout.h"
@@ -38,14 +39,75 @@ TEST(GpuDropout, HasTheBitsOfTheCpu) {
                        .micro_batch = 1,
                        .p = 0.05};
   for (const auto type : {at::kFloat, at::kBFloat16}) {
-    for (const std::int64_t numel : {1, 3, 1000, 1 << 20}) {
-      const auto x = at::randn({numel}).to(type);
-      EXPECT_TRUE(at::equal(dropout(x.cuda(), key).cpu(), dropout(x, key))) << numel;
-      auto y = at::ones({numel}).to(type);
-      auto y_gpu = y.cuda();
-      dropout_add_(y, x, key);
-      dropout_add_(y_gpu, x.cuda(), key);
-      EXPECT_TRUE(at::equal(y_gpu.cpu(), y)) << numel;
+    for (const std::int64_t numel : {1, 3, 4, 1000, 1001, 4102, 70003, 1 << 20}) {
+      for (const std::int64_t offset : {0, 1, 2, 3}) {  // addresses that are no multiple of four
+        const auto x = at::randn({numel + offset}).to(type).narrow(0, offset, numel);
+        const auto x_gpu =
+            at::cat({at::zeros({offset}).to(type), x}).cuda().narrow(0, offset, numel);
+        EXPECT_TRUE(at::equal(dropout(x_gpu, key).cpu(), dropout(x, key))) << numel;
+        auto y = at::ones({numel + offset}).to(type);
+        auto y_gpu = y.cuda();  // beside it nothing is written
+        auto part = y.narrow(0, offset, numel), part_gpu = y_gpu.narrow(0, offset, numel);
+        dropout_add_(part, x, key);
+        dropout_add_(part_gpu, x_gpu, key);
+        EXPECT_TRUE(at::equal(y_gpu.cpu(), y)) << numel;
+      }
+    }
+  }
+}
+
+/// The largest error of `lt` against float64, relative to the largest element.
+double lt_error(LtProducts& lt, const at::Tensor& a, const at::Tensor& b, at::ScalarType out) {
+  const auto exact = at::matmul(a.to(at::kDouble), b.to(at::kDouble)) * 0.5 + 3.0;
+  const auto c = at::full(exact.sizes(), 3.0, a.options().dtype(out));
+  const auto again = c.clone();
+  lt.run(c, a, b, 0.5, 1);
+  lt.run(again, a, b, 0.5, 1);
+  EXPECT_TRUE(at::equal(c, again));
+  return ((c.to(at::kDouble) - exact).abs().max() / exact.abs().max()).item<double>();
+}
+
+TEST(GpuLtProducts, AgreeWithFloat64InEveryLayoutAndDtype) {
+  at::manual_seed(5);
+  LtProducts lt;
+  const auto options = at::TensorOptions(at::kCUDA);
+  for (const auto type : {at::kFloat, at::kBFloat16}) {
+    // Half an ulp of bfloat16 where it is the output, else what float32 sums lose.
+    const double bound = type == at::kFloat ? 1e-5 : 0x1p-8;
+    for (const bool a_turned : {false, true}) {
+      for (const bool b_turned : {false, true}) {
+        const auto a =
+            at::randn(a_turned ? at::IntArrayRef{48, 72} : at::IntArrayRef{72, 48}, options);
+        const auto b =
+            at::randn(b_turned ? at::IntArrayRef{16, 48} : at::IntArrayRef{48, 16}, options);
+        const auto left = a.to(type), right = b.to(type);
+        EXPECT_LE(lt_error(lt, a_turned ? left.t() : left, b_turned ? right.t() : right, type),
+                  bound);
+      }
+    }
+    const auto left = at::randn({5, 64, 40}, options).to(type).transpose(1, 2);
+    const auto right = at::randn({5, 64, 16}, options).to(type);
+    EXPECT_LE(lt_error(lt, left, right, at::kFloat), 1e-5);
+  }
+}
+
+TEST(GpuLtProducts, RefuseWhatTheyCannotCompute) {
+  LtProducts lt;
+  const auto a = at::randn({8, 8}, at::kCUDA), c = at::empty_like(a);
+  EXPECT_THROW(lt.run(c, a.to(at::kDouble), a, 1, 0), c10::Error);
+  EXPECT_THROW(lt.run(c, a, at::randn({4, 8}, at::kCUDA)), c10::Error);
+  EXPECT_THROW(lt.run(c.t().narrow(1, 0, 4), a, a.narrow(1, 0, 4)), c10::Error);
+}
+
+TEST(GpuTokenParts, AreAddedInAscendingOrderWithTheRestLast) {
+  at::manual_seed(4);
+  LtProducts lt;
+  for (const std::int64_t tokens : {1, 511, 512, 513, 1024, 2600}) {
+    const TokenPartsCase one(tokens);
+    for (const auto type : {at::kFloat, at::kBFloat16}) {
+      const auto grad = one.grad.cuda();
+      add_product_in_parts(grad, one.left.to(type).cuda(), one.right.to(type).cuda(), 0.3, &lt);
+      EXPECT_TRUE(at::equal(grad.cpu(), one.expected(0.3))) << tokens << " tokens, " << type;
     }
   }
 }

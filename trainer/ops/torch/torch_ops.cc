@@ -1,9 +1,12 @@
+#include "trainer/ops/torch/torch_ops.h"
+
 #include <ATen/ATen.h>
 
 #include <cmath>
 
 #include "trainer/ops/dropout.h"
-#include "trainer/ops/op_set.h"
+#include "trainer/ops/torch/lt_products.h"
+#include "trainer/ops/torch/token_parts.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -33,6 +36,8 @@ at::Tensor sum_heads(const at::Tensor& dx_BHTE, std::int64_t kv_heads) {
 
 class TorchOps final : public OpSet {
  public:
+  explicit TorchOps(GpuSums gpu_sums) : gpu_sums_(gpu_sums) {}
+
   at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD) override {
     return weight_VD.index_select(0, ids_N);
   }
@@ -54,11 +59,11 @@ class TorchOps final : public OpSet {
   at::Tensor lora_linear(const at::Tensor& x_NI, const at::Tensor& weight_OI,
                          const LoraWeights* lora, const DropoutKey& dropout_key,
                          LoraSaved* saved) override {
-    auto y = at::mm(x_NI, weight_OI.t());
+    auto y = product(x_NI, weight_OI.t());
     if (lora == nullptr) return y;
     const auto dropped = dropout_key.p > 0 ? dropout(x_NI, dropout_key) : x_NI;
-    const auto h = at::mm(dropped, lora->a_RI.t());
-    y.addmm_(h, lora->b_OR.t(), 1, lora->scaling);
+    const auto h = product(dropped, lora->a_RI.t());
+    add_product(y, h, lora->b_OR.t(), lora->scaling);
     if (saved != nullptr) *saved = {x_NI, h, dropout_key};
     return y;
   }
@@ -68,21 +73,21 @@ class TorchOps final : public OpSet {
                                   const LoraGrads* grads, at::Tensor dx_NI, bool need_dx) override {
     if (need_dx) {
       if (dx_NI.defined()) {
-        dx_NI.addmm_(dy_NO, weight_OI);
+        add_product(dx_NI, dy_NO, weight_OI, 1);
       } else {
-        dx_NI = at::mm(dy_NO, weight_OI);
+        dx_NI = product(dy_NO, weight_OI);
       }
     }
     if (lora == nullptr) return dx_NI;
     const bool drops = saved.dropout.p > 0;
-    const auto dh = at::mm(dy_NO, lora->b_OR).mul_(lora->scaling);
-    add_product(grads->b_OR, dy_NO, saved.h_NR, lora->scaling);
-    add_product(grads->a_RI, dh, drops ? dropout(saved.x_NI, saved.dropout) : saved.x_NI, 1);
+    const auto dh = product(dy_NO, lora->b_OR).mul_(lora->scaling);
+    add_token_sum(grads->b_OR, dy_NO, saved.h_NR, lora->scaling);
+    add_token_sum(grads->a_RI, dh, drops ? dropout(saved.x_NI, saved.dropout) : saved.x_NI, 1);
     if (!need_dx) return dx_NI;
     if (drops) {
-      dropout_add_(dx_NI, at::mm(dh, lora->a_RI), saved.dropout);
+      dropout_add_(dx_NI, product(dh, lora->a_RI), saved.dropout);
     } else {
-      dx_NI.addmm_(dh, lora->a_RI);
+      add_product(dx_NI, dh, lora->a_RI, 1);
     }
     return dx_NI;
   }
@@ -174,15 +179,14 @@ class TorchOps final : public OpSet {
     for (std::int64_t begin = 0; begin < x_LD.size(0); begin += kLossChunkRows) {
       const auto rows = std::min(kLossChunkRows, x_LD.size(0) - begin);
       const auto labels_L1 = labels_L.narrow(0, begin, rows).unsqueeze(1);
-      const auto logits = at::mm(x_LD.narrow(0, begin, rows), weight_VD.t()).to(at::kFloat);
+      const auto logits = product(x_LD.narrow(0, begin, rows), weight_VD.t()).to(at::kFloat);
       auto p = at::_log_softmax(logits, -1, /*half_to_float=*/false);
       loss_sum.sub_(p.gather(1, labels_L1).sum());
       p.exp_();
       // One element a row, so that no two writers meet: the scatter has one order.
       p.scatter_(1, labels_L1, p.gather(1, labels_L1).sub_(1));
       p.mul_(grad_scale);
-      auto dx_rows = dx.narrow(0, begin, rows);
-      at::mm_out(dx_rows, p.to(x_LD.scalar_type()), weight_VD);
+      product_into(dx.narrow(0, begin, rows), p.to(x_LD.scalar_type()), weight_VD);
     }
     return {loss_sum, dx};
   }
@@ -213,19 +217,59 @@ class TorchOps final : public OpSet {
   }
 
  private:
-  /// grad += scale left^T right, through the compute dtype as torch.autocast does.
-  static void add_product(at::Tensor grad, const at::Tensor& left, const at::Tensor& right,
-                          double scale) {
-    if (left.scalar_type() == at::kFloat) {
+  /// What computes the products of this tensor's device; null: ATen.
+  LtProducts* lt_of(const at::Tensor& x) {
+    if (gpu_sums_ != GpuSums::kFixed || !x.is_cuda()) return nullptr;
+    if (!lt_) lt_ = std::make_unique<LtProducts>();
+    return lt_.get();
+  }
+
+  at::Tensor product(const at::Tensor& a, const at::Tensor& b) {
+    auto c = at::empty({a.size(0), b.size(1)}, a.options());
+    product_into(c, a, b);
+    return c;
+  }
+
+  void product_into(at::Tensor c, const at::Tensor& a, const at::Tensor& b) {
+    if (auto* const lt = lt_of(c)) {
+      lt->run(c, a, b);
+    } else {
+      at::mm_out(c, a, b);
+    }
+  }
+
+  /// c += scale a b.
+  void add_product(at::Tensor c, const at::Tensor& a, const at::Tensor& b, double scale) {
+    if (auto* const lt = lt_of(c)) {
+      lt->run(c, a, b, static_cast<float>(scale), 1);
+    } else {
+      c.addmm_(a, b, 1, scale);
+    }
+  }
+
+  /// grad += scale left^T right, the sum over the tokens. By ATen through the compute dtype, as
+  /// torch.autocast does.
+  void add_token_sum(at::Tensor grad, const at::Tensor& left, const at::Tensor& right,
+                     double scale) {
+    if (auto* const lt = lt_of(grad)) {
+      add_product_in_parts(grad, left, right, scale, lt);
+    } else if (left.scalar_type() == at::kFloat) {
       grad.addmm_(left.t(), right, 1, scale);
     } else {
       grad.add_(at::mm(left.t(), right).to(at::kFloat), scale);
     }
   }
+
+  GpuSums gpu_sums_;
+  std::unique_ptr<LtProducts> lt_;
 };
 
 }  // namespace
 
-std::unique_ptr<OpSet> make_torch_ops() { return std::make_unique<TorchOps>(); }
+std::unique_ptr<OpSet> make_torch_ops() { return make_torch_ops(GpuSums::kLibrary); }
+
+std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums) {
+  return std::make_unique<TorchOps>(gpu_sums);
+}
 
 }  // namespace twinrun::trainer
