@@ -32,7 +32,7 @@ const std::vector<Command>& commands() {
       {"doctor", "what on this machine or in this case would break a run", doctor_command},
       {"baseline", "the frozen curves: review, accept, reject, prune, show", baseline_command},
       {"infer-check", "", {}},
-      {"bench", "", {}},
+      {"bench", "what determinism costs, as a ratio with an interval", bench_command},
       {"split", "", {}}};
   return list;
 }

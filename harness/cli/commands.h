@@ -13,6 +13,7 @@ int train_command(const std::vector<std::string>& args);
 int compare_command(const std::vector<std::string>& args);
 int bundle_command(const std::vector<std::string>& args);
 int report_command(const std::vector<std::string>& args);
+int bench_command(const std::vector<std::string>& args);
 int baseline_command(const std::vector<std::string>& args);
 
 /// The words that may follow `twinrun baseline`.

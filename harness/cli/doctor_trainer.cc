@@ -1,13 +1,9 @@
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include "harness/cli/doctor_checks.h"
+#include "harness/cli/temporary_folder.h"
 #include "harness/launch/launch.h"
 #include "harness/protocol/strict_json.h"
 
@@ -17,28 +13,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 using State = DoctorCheck::State;
-
-/// A folder that is gone at the end of its scope.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "twinrun-doctor-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) {
-      throw std::runtime_error(pattern + ": cannot be made: check TMPDIR");
-    }
-    path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 std::optional<State> state_from(const json& value) {
   for (const State state : {State::kOk, State::kWarning, State::kProblem}) {

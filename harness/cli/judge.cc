@@ -219,7 +219,7 @@ VerdictReport judge(const JudgeInput& input) {
                    controls_check(input, report.controls),
                    report.baseline.check,
                    {"inference", Verdict::kNotRun, "not_built", "not built yet"},
-                   {"bench", Verdict::kNotRun, "not_built", "not built yet"}};
+                   {"bench", Verdict::kNotRun, "not_asked", "not asked for"}};
   report.verdict = overall(report.checks);
   describe_experiment(input, report);
   state_runs(input, report);

@@ -57,6 +57,12 @@ int open_high(const char* path, int flags) {
   return high;
 }
 
+int duplicate_high(int fd) {
+  const int high = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  if (high < 0) fail("a file descriptor");
+  return high;
+}
+
 std::vector<std::string> merged_environment(
     const std::vector<std::pair<std::string, std::string>>& changes) {
   std::vector<std::string> merged;
@@ -165,9 +171,11 @@ ChildProcess::ChildProcess(const ChildOptions& options) {
 }
 
 void ChildProcess::start(const ChildOptions& options) {
-  const OwnedFd null_in(open_high("/dev/null", O_RDONLY));
-  const OwnedFd out(
-      open_high(options.stdout_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND));
+  const OwnedFd in(options.stdin_fd < 0 ? open_high("/dev/null", O_RDONLY)
+                                        : duplicate_high(options.stdin_fd));
+  const OwnedFd out(options.stdout_fd < 0 ? open_high(options.stdout_file.c_str(),
+                                                      O_WRONLY | O_CREAT | O_TRUNC | O_APPEND)
+                                          : duplicate_high(options.stdout_fd));
   const OwnedFd err(
       open_high(options.stderr_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND));
   int ends[2];
@@ -182,7 +190,7 @@ void ChildProcess::start(const ChildOptions& options) {
   std::vector<std::string> environment = merged_environment(options.environment);
   const std::vector<char*> argv = pointers(command);
   const std::vector<char*> envp = pointers(environment);
-  const Prepared prepared{argv.data(), envp.data(),     null_in.get(), out.get(),
+  const Prepared prepared{argv.data(), envp.data(),     in.get(),      out.get(),
                           err.get(),   error_out.get(), options.umask, getpid()};
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   signal(SIGCHLD, SIG_DFL);  // where we inherited "ignore", the kernel would drop the exit status

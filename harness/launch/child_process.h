@@ -13,6 +13,9 @@ namespace twinrun::harness {
 struct ChildOptions {
   std::vector<std::string> command;  ///< program (absolute path) and arguments
   std::filesystem::path stdout_file, stderr_file;
+  /// The child's stdin and stdout instead of /dev/null and `stdout_file`, if not negative; they
+  /// stay the caller's, who closes them.
+  int stdin_fd = -1, stdout_fd = -1;
   std::vector<std::pair<std::string, std::string>> environment;  ///< an empty value unsets
   mode_t umask = 022;
 };
@@ -28,9 +31,10 @@ struct ChildExit {
 /// A child in a process group of its own, which is killed and reaped at the latest by the
 /// destructor.
 ///
-/// The child has stdin from /dev/null, its output in files, default signal handling, no other file
-/// descriptor, and gets SIGKILL when the thread that started it ends, also by a kill -9 of the
-/// process. That signal reaches the child only: what it started itself lives on in that one case.
+/// The child has stdin from /dev/null and its output in files unless told otherwise, default signal
+/// handling, no other file descriptor, and gets SIGKILL when the thread that started it ends, also
+/// by a kill -9 of the process. That signal reaches the child only: what it started itself lives on
+/// in that one case.
 class ChildProcess {
  public:
   /// Throws std::runtime_error if an output file cannot be made or the system has no more

@@ -22,6 +22,9 @@ import struct
 import sys
 import time
 
+sys.dont_write_bytecode = True  # this folder is in the source tree
+import fake_bench  # noqa: E402
+
 LORA_A = "base_model.model.layers.0.self_attn.q_proj.lora_A.weight"
 LORA_B = "base_model.model.layers.0.self_attn.q_proj.lora_B.weight"
 BASE = "model.embed_tokens.weight"
@@ -354,12 +357,12 @@ def train(config, run_dir, manifest, params):
 
 
 def main(args):
-    command, config_path, flag, run_dir = args
-    assert command == "train" and flag == "--run-dir"
+    command, config_path, _, run_dir = [*args, None][:4]
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
-    identity = config["identity"]
-    params = identity.get("trainer", {}).get("params", {})
+    if command != "train":
+        return fake_bench.answer(command, config, run_dir)
+    identity, params = config["identity"], config["identity"].get("trainer", {}).get("params", {})
     manifest = {
         "schema": 1,
         "run_id": os.urandom(16).hex(),

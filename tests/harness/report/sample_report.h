@@ -43,7 +43,7 @@ inline VerdictReport reproduced_report() {
                    {"controls", Verdict::kReproduced, "passed", "every control passed"},
                    {"baseline", Verdict::kNotRun, "not_asked", "not asked for"},
                    {"inference", Verdict::kNotRun, "not_built", "not built yet"},
-                   {"bench", Verdict::kNotRun, "not_built", "not built yet"}};
+                   {"bench", Verdict::kNotRun, "not_asked", "not asked for"}};
   report.controls_seed = 77;
   report.tensors_covered = 840;
   report.judgement = {{"schema", 1}};

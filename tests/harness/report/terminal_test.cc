@@ -47,7 +47,7 @@ TEST(TerminalText, GreenSaysWhatWasComparedAndWhereItLies) {
 TEST(TerminalText, ChecksThatDidNotRunAreShown) {
   EXPECT_THAT(
       terminal_text(reproduced_report(), kPlain),
-      HasSubstr("not run      baseline (not asked for); inference and bench (not built yet)\n"));
+      HasSubstr("not run      baseline and bench (not asked for); inference (not built yet)\n"));
 }
 
 TEST(TerminalText, DivergenceHasStepFieldBothBitsDistanceAndTensors) {
@@ -171,7 +171,7 @@ TEST(TerminalText, ABaselineThatIsHitIsSaidWithItsCurve) {
   expect_fits(text);
   EXPECT_THAT(text, HasSubstr("  baseline     run a equals it\n"
                               "               curves/0123456789abcdef.jsonl\n"
-                              "  not run      inference and bench (not built yet)\n"));
+                              "  not run      bench (not asked for); inference (not built yet)\n"));
 }
 
 TEST(TerminalText, ABaselineThatDiffersShowsStepFieldBitsAndSuspects) {
