@@ -7,13 +7,17 @@ namespace twinrun::trainer {
 RenderedSample render_chatml(std::span<const Turn> turns) {
   RenderedSample sample;
   for (const Turn& turn : turns) {
-    sample.text += "<|im_start|>" + turn.role + "\n";
+    sample.text += kTurnStart + turn.role + "\n";
     const std::size_t begin = sample.text.size();
-    sample.text += turn.content + "<|im_end|>";
+    sample.text += turn.content + kTurnEnd;
     if (turn.role == "assistant") sample.labelled.push_back({begin, sample.text.size()});
     sample.text += "\n";
   }
   return sample;
+}
+
+std::string render_chatml_prompt(std::span<const Turn> turns) {
+  return render_chatml(turns).text + kTurnStart + "assistant\n";
 }
 
 RenderedSample render_text(std::string_view prompt, std::string_view response,

@@ -12,6 +12,9 @@
 
 namespace twinrun::trainer {
 
+/// Begin and end of a turn in template `chatml`: one token each.
+inline constexpr const char *kTurnStart = "<|im_start|>", *kTurnEnd = "<|im_end|>";
+
 struct Turn {
   std::string role;  ///< system | user | assistant
   std::string content;
@@ -31,6 +34,9 @@ struct RenderedSample {
 /// system turn unless `turns` has one. Labelled are the contents of assistant turns with their
 /// `<|im_end|>`.
 RenderedSample render_chatml(std::span<const Turn> turns);
+
+/// The same up to where the assistant begins to speak: what it is asked to go on from.
+std::string render_chatml_prompt(std::span<const Turn> turns);
 
 /// Template `text`: prompt, response and the end token, with nothing between. Labelled are the
 /// response and the end token.

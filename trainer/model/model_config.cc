@@ -29,7 +29,6 @@ const std::set<std::string_view> kPassedOver = {"_attn_implementation",
                                                 "dtype",
                                                 "initializer_range",
                                                 "is_llama_config",
-                                                "max_position_embeddings",
                                                 "name_or_path",
                                                 "output_attentions",
                                                 "output_hidden_states",
@@ -229,6 +228,7 @@ ModelConfig read_model_config(const std::filesystem::path& config_json) {
   check_family(fields);
   take_sizes(fields, config);
   config.rope_theta = take_rope_theta(fields);
+  config.max_positions = fields.take_integer("max_position_embeddings", 1, kSizeMax);
   config.rms_norm_eps = fields.take_positive("rms_norm_eps").value_or(config.rms_norm_eps);
   config.tie_word_embeddings = fields.take_bool("tie_word_embeddings", false);
   take_token_ids(fields, config);

@@ -23,6 +23,8 @@ struct ModelConfig {
   bool tie_word_embeddings = false;
   std::int64_t pad_token_id = 0;             ///< the file's, else its (first) eos_token_id, else 0
   std::optional<std::int64_t> eos_token_id;  ///< the file's, the first of a list
+  /// max_position_embeddings: positions that the model was made for. Nothing is computed with it.
+  std::optional<std::int64_t> max_positions;
 };
 
 /// Reads a Hugging Face config.json (top-level rope_theta, or transformers 5's rope_parameters).

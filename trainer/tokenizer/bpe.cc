@@ -200,6 +200,15 @@ std::string BpeTokenizer::decode(std::span<const std::int64_t> ids) const {
   return bytes;
 }
 
+std::string BpeTokenizer::decode_known(std::span<const std::int64_t> ids) const {
+  std::string bytes;
+  for (const std::int64_t id : ids) {
+    const auto found = impl_->bytes_of.find(id);
+    if (found != impl_->bytes_of.end()) bytes += found->second;
+  }
+  return bytes;
+}
+
 std::optional<std::int64_t> BpeTokenizer::token_id(std::string_view token) const {
   const auto found = impl_->id_of.find(std::string(token));
   return found == impl_->id_of.end() ? std::nullopt : std::optional(found->second);

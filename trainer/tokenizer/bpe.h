@@ -45,6 +45,8 @@ class BpeTokenizer {
   /// The inverse: bytes of the tokens, special ones included. Throws TokenizerError for an unknown
   /// id.
   std::string decode(std::span<const std::int64_t> ids) const;
+  /// decode() of those ids that are tokens: a model may have rows of its vocabulary to spare.
+  std::string decode_known(std::span<const std::int64_t> ids) const;
   std::optional<std::int64_t> token_id(std::string_view token) const;
   /// One more than the largest id.
   std::int64_t vocab_size() const;
