@@ -1,31 +1,12 @@
 #include "trainer/train/recorder.h"
 
-#include <ATen/ATen.h>
-#include <ATen/cuda/CUDAEvent.h>
+#include <ATen/cuda/CUDAContext.h>
 
-#include <bit>
 #include <cmath>
 #include <fstream>
 #include <limits>
 
 namespace twinrun::trainer {
-
-struct Recorder::Event {
-  at::cuda::CUDAEvent event;
-};
-
-namespace {
-
-/// `tensor` on its way to the host: pinned and asynchronous from a GPU.
-at::Tensor to_host(const at::Tensor& tensor) {
-  if (!tensor.is_cuda()) return tensor;
-  auto host =
-      at::empty(tensor.sizes(), at::TensorOptions(tensor.scalar_type()).pinned_memory(true));
-  host.copy_(tensor, /*non_blocking=*/true);
-  return host;
-}
-
-}  // namespace
 
 Recorder::Recorder(const std::filesystem::path& run_dir, const protocol::RecordHeader& header,
                    std::vector<NamedTensor> adapter, std::vector<NamedTensor> grads,
@@ -35,13 +16,12 @@ Recorder::Recorder(const std::filesystem::path& run_dir, const protocol::RecordH
     : writer_(resume ? protocol::RecordWriter(run_dir, header, resume->record)
                      : protocol::RecordWriter(run_dir, header)),
       timings_(run_dir / "timings.jsonl"),
-      adapter_(std::move(adapter), threads),
-      grads_(std::move(grads), threads),
-      optimizer_(std::move(optimizer), threads),
       base_(std::move(base), threads),
       tensors_every_(tensors_every),
       faults_(faults),
-      last_(std::chrono::steady_clock::now()) {
+      last_(std::chrono::steady_clock::now()),
+      digests_(std::move(adapter), std::move(grads), std::move(optimizer), threads,
+               [this](FinishedStep&& step) { write(std::move(step)); }) {
   if (resume) {
     if (tensors_every_ > 0) tensors_.emplace(run_dir, resume->tensors);
     if (const auto& before = writer_.continued_behind()) steps_written_ = before->step;
@@ -52,22 +32,17 @@ Recorder::Recorder(const std::filesystem::path& run_dir, const protocol::RecordH
   }
 }
 
-Recorder::~Recorder() = default;
-
-protocol::Digest Recorder::write_group(std::int64_t step, const char* group,
-                                       const LeafHasher& hasher, const at::Tensor& leaves) {
-  auto digests = hasher.digests(leaves);
-  if (tensors_ && step % tensors_every_ == 0) tensors_->write(step, {group, digests});
-  return protocol::group_digest(std::move(digests));
+void Recorder::write_tensors(std::int64_t step, const char* group,
+                             std::vector<protocol::NamedDigest> digests) {
+  if (tensors_ && step % tensors_every_ == 0) tensors_->write(step, {group, std::move(digests)});
 }
 
 void Recorder::require_state(std::int64_t step, const protocol::Digest& rng) {
-  const auto adapter = adapter_.enqueue(), optimizer = optimizer_.enqueue();
-  if (adapter.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
+  const auto state = digests_.state();
   const auto& before = writer_.continued_behind();
   const bool same = before && before->step == step && before->rng == rng &&
-                    before->adapter == protocol::group_digest(adapter_.digests(adapter)) &&
-                    before->optimizer == protocol::group_digest(optimizer_.digests(optimizer));
+                    before->adapter == protocol::group_digest(state.adapter) &&
+                    before->optimizer == protocol::group_digest(state.optimizer);
   if (!same) {
     throw protocol::ResumeRefused(
         "the checkpoint of step " + std::to_string(step) +
@@ -76,7 +51,7 @@ void Recorder::require_state(std::int64_t step, const protocol::Digest& rng) {
 }
 
 void Recorder::sync() {
-  write_pending();
+  digests_.flush();
   writer_.sync();
   if (tensors_) tensors_->sync();
 }
@@ -85,45 +60,33 @@ RecordResume Recorder::position() const {
   return {writer_.position(), tensors_ ? tensors_->position() : protocol::TensorsPosition{}};
 }
 
+std::vector<protocol::NamedDigest> Recorder::base_digests() const {
+  const auto leaves = base_.enqueue();
+  if (leaves.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
+  return base_.digests(leaves);
+}
+
 void Recorder::step_zero(const protocol::Digest& rng) {
-  const auto adapter = adapter_.enqueue(), optimizer = optimizer_.enqueue(), base = base_.enqueue();
-  if (adapter.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
-  writer_.step_zero({write_group(0, "adapter", adapter_, adapter),
-                     write_group(0, "optimizer", optimizer_, optimizer), rng,
-                     write_group(0, "base", base_, base)});
+  auto state = digests_.state();
+  auto base = base_digests();
+  const protocol::StepZero line{protocol::group_digest(state.adapter),
+                                protocol::group_digest(state.optimizer), rng,
+                                protocol::group_digest(base)};
+  write_tensors(0, "adapter", std::move(state.adapter));
+  write_tensors(0, "optimizer", std::move(state.optimizer));
+  write_tensors(0, "base", std::move(base));
+  writer_.step_zero(line);
   last_ = std::chrono::steady_clock::now();
 }
 
-void Recorder::step(protocol::StepRecord record, const at::Tensor& grad_leaves,
-                    const at::Tensor& loss, const at::Tensor& grad_norm) {
-  PendingStep next{std::move(record),    to_host(at::stack({loss, grad_norm})),
-                   grad_leaves,          adapter_.enqueue(),
-                   optimizer_.enqueue(), std::chrono::steady_clock::now()};
-  auto event = std::make_unique<Event>();
-  const bool on_gpu = loss.is_cuda();
-  if (on_gpu) event->event.record();
-  write_pending();
-  pending_ = std::move(next);
-  if (on_gpu) {
-    event_ = std::move(event);
-  } else {
-    write_pending();
-  }
-}
-
-void Recorder::write_pending() {
-  if (!pending_) return;
-  if (event_) event_->event.synchronize();
-  auto& record = pending_->record;
-  const auto* scalars = pending_->scalars.const_data_ptr<float>();
-  record.loss = scalars[0];
-  record.grad_norm = scalars[1];
+void Recorder::write(FinishedStep&& step) {
+  auto& record = step.record;
   if (faults_.at("loss-ulp", record.step)) {
     record.loss = std::nextafter(record.loss, std::numeric_limits<float>::infinity());
   }
-  record.grad = write_group(record.step, "grad", grads_, pending_->grad);
-  record.adapter = write_group(record.step, "adapter", adapter_, pending_->adapter);
-  record.optimizer = write_group(record.step, "optimizer", optimizer_, pending_->optimizer);
+  write_tensors(record.step, "grad", std::move(step.grad));
+  write_tensors(record.step, "adapter", std::move(step.adapter));
+  write_tensors(record.step, "optimizer", std::move(step.optimizer));
   if (!faults_.at("drop-line", record.step)) writer_.step(record);
   steps_written_ = record.step;
   const auto now = std::chrono::steady_clock::now();
@@ -131,16 +94,12 @@ void Recorder::write_pending() {
   last_ = now;
   std::ofstream(timings_, std::ios::app)
       << "{\"step\":" << record.step << ",\"ms\":" << elapsed.count() << "}\n";
-  pending_.reset();
-  event_.reset();
 }
 
 protocol::Digest Recorder::finish() {
-  write_pending();
+  digests_.flush();
   if (tensors_) tensors_->end();
-  const auto base = base_.enqueue();
-  if (base.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
-  return writer_.end({steps_written_, protocol::group_digest(base_.digests(base))});
+  return writer_.end({steps_written_, protocol::group_digest(base_digests())});
 }
 
 }  // namespace twinrun::trainer

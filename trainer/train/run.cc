@@ -3,6 +3,7 @@
 #include "trainer/numerics/variables.h"
 #include "trainer/train/failure.h"
 #include "trainer/train/manifest.h"
+#include "trainer/train/recorded_run.h"
 #include "trainer/train/session.h"
 
 namespace twinrun::trainer {
@@ -39,13 +40,14 @@ void train(const protocol::RunConfig& config, const std::filesystem::path& run_d
                                   " is tied to what it began with: " + difference);
   }
   manifest.write();
+  RecordedRun run(session, run_dir, start);
   try {
-    fields["head"] = protocol::to_hex(session.train(run_dir, start));
+    fields["head"] = protocol::to_hex(run.train());
   } catch (...) {
-    fields["steps_written"] = session.steps_written();
+    fields["steps_written"] = run.steps_written();
     throw;
   }
-  fields["steps_written"] = session.steps_written();
+  fields["steps_written"] = run.steps_written();
 }
 
 }  // namespace

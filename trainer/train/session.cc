@@ -1,7 +1,6 @@
 #include "trainer/train/session.h"
 
 #include <ATen/ATen.h>
-#include <c10/core/InferenceMode.h>
 
 #include "harness/protocol/tensor_digest.h"
 #include "trainer/data/schedule.h"
@@ -74,52 +73,15 @@ protocol::Digest Session::rng_digest() const {
       " draws " + std::to_string(sampler_->draws()) + "\n");
 }
 
-protocol::Digest Session::train(const std::filesystem::path& run_dir, const RunStart& start) {
-  const c10::InferenceMode inference;
-  run_dir_ = run_dir;
-  owner_ = {start.run_id, config_.identity_digest, arithmetic_id(config_.numerics)};
-  const auto& saved = start.checkpoint;
-  std::optional<RecordResume> resume;
-  if (start.resume) resume.emplace();
-  if (saved) resume = {saved->state.record, saved->state.tensors};
-  const auto promise =
-      promises_bits(config_.numerics) ? protocol::Promise::kBitwise : protocol::Promise::kNone;
-  recorder_ = std::make_unique<Recorder>(
-      run_dir,
-      protocol::RecordHeader{.identity = config_.identity_digest,
-                             .arithmetic = owner_.arithmetic,
-                             .promise = promise,
-                             .steps = config_.steps},
-      adapter_->named_params(), adapter_->named_grads(), adapter_->named_optimizer(),
-      model_->weights().named, config_.tensors_every, config_.numerics.threads, faults_, resume);
-  if (faults_.step_of("constant")) {
-    write_constant_record();
-  } else {
-    if (saved) {
-      restore(*saved);
-    } else {
-      recorder_->step_zero(rng_digest());
-    }
-    for (auto step = recorder_->steps_written() + 1; step <= config_.last_step; ++step) {
-      one_step(step);
-      if (config_.checkpoint_every > 0 && step % config_.checkpoint_every == 0) {
-        save_checkpoint(step);
-      }
-    }
-  }
-  // A library that is loaded late may have moved one, MXCSR above all.
+void Session::require_switches() const {
   require_as_wanted(read_switches(config_.numerics, device_));
-  const auto head = recorder_->finish();
-  adapter_->save(run_dir / "adapter", config_.model_path.string());
-  truncate_record(run_dir);
-  return head;
 }
 
-void Session::one_step(std::int64_t step) {
+void Session::step(std::int64_t step, StepDigests& digests) {
   if (faults_.at("stderr-commands", step)) print_workflow_commands();
   if (faults_.at("hang", step)) hang();
   if (faults_.at("crash", step)) {
-    recorder_->flush();
+    digests.flush();
     crash();
   }
   if (faults_.at("dropout-unseeded", step)) dropout_seed_ = random_seed();
@@ -131,13 +93,14 @@ void Session::one_step(std::int64_t step) {
     adapter_->grads_flat().fill_(std::numeric_limits<float>::quiet_NaN());
   }
   if (faults_.at("grad-ulp", step)) nudge_one_ulp(first_tensor(adapter_->named_grads()));
-  const auto grad_leaves = recorder_->hash_grads();
+  const auto grad_leaves = digests.hash_grads();
   const auto norm = ops_->grad_norm(adapter_->grads_flat());
   ops_->clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
 
   const Schedule schedule{*schedule_from_name(config_.schedule), config_.lr, config_.warmup_steps,
                           config_.steps};
-  optimizer_->set_lr(schedule.learning_rate(step) * (faults_.at("lr", step) ? 1.01 : 1.0));
+  optimizer_->set_lr(schedule.learning_rate(std::min(step, config_.steps)) *
+                     (faults_.at("lr", step) ? 1.01 : 1.0));
   optimizer_->step();
   record.lr = optimizer_->lr();
   if (faults_.at("adapter-ulp", step)) {
@@ -146,7 +109,7 @@ void Session::one_step(std::int64_t step) {
   }
   if (faults_.at("base-bit", step)) flip_low_bit(first_tensor(model_->weights().named));
   record.rng = rng_digest();
-  recorder_->step(std::move(record), grad_leaves, loss, norm);
+  digests.queue(std::move(record), grad_leaves, loss, norm);
 }
 
 std::vector<std::vector<std::int64_t>> Session::draw_samples(std::int64_t step) {

@@ -3,24 +3,19 @@
 
 namespace twinrun::trainer {
 
-void Session::save_checkpoint(std::int64_t step) {
-  // First the lines: a checkpoint must never stand behind what the record does not have.
-  recorder_->sync();
-  const auto position = recorder_->position();
-  const CheckpointState state{.owner = owner_,
-                              .step = step,
-                              .record = *position.record,
-                              .tensors = position.tensors,
-                              .beta1_power = optimizer_->beta1_power(),
-                              .beta2_power = optimizer_->beta2_power(),
-                              .dropout_seed = dropout_seed_,
-                              .shuffle_seed = sampler_->seed(),
-                              .dropout_draws = dropout_draws_,
-                              .epoch = sampler_->epoch(),
-                              .position = sampler_->position(),
-                              .shuffle_draws = sampler_->draws()};
-  const auto adapter = adapter_->host_params(), optimizer = adapter_->host_optimizer();
-  write_checkpoint(run_dir_, state, to_write(adapter), to_write(optimizer));
+CheckpointState Session::state(std::int64_t step) const {
+  return {.owner = {},
+          .step = step,
+          .record = {},
+          .tensors = {},
+          .beta1_power = optimizer_->beta1_power(),
+          .beta2_power = optimizer_->beta2_power(),
+          .dropout_seed = dropout_seed_,
+          .shuffle_seed = sampler_->seed(),
+          .dropout_draws = dropout_draws_,
+          .epoch = sampler_->epoch(),
+          .position = sampler_->position(),
+          .shuffle_draws = sampler_->draws()};
 }
 
 void Session::restore(const SavedCheckpoint& saved) {
@@ -32,7 +27,6 @@ void Session::restore(const SavedCheckpoint& saved) {
   dropout_seed_ = state.dropout_seed;
   dropout_draws_ = state.dropout_draws;
   sampler_->restore(state.epoch, state.position, state.shuffle_draws);
-  recorder_->require_state(state.step, rng_digest());
 }
 
 }  // namespace twinrun::trainer
