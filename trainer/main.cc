@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "trainer/bench/bench.h"
 #include "trainer/train/doctor.h"
 #include "trainer/train/run.h"
 #include "twinrun_version.h"
@@ -17,12 +18,17 @@ constexpr const char* kHelp =
     "                                                  one training run (docs/protocol.md); "
     "--resume\n"
     "                                                  continues one that was stopped\n"
+    "  twinrun-train bench CONFIG.json --run-dir DIR   measures steps: reads `run N` and `quit`, "
+    "answers a\n"
+    "                                                  line of JSON each; CONFIG.json has "
+    "launch.bench\n"
     "  twinrun-train doctor [CONFIG.json] --json       what the libraries report about this "
     "machine\n"
     "  twinrun-train --help | --version\n"
     "\n"
     "Exit codes: 0 complete, 2 the caller can fix it, 3 the run failed.\n"
-    "Example: twinrun-train train out/a/config.json --run-dir out/a\n";
+    "Example: twinrun-train train out/a/config.json --run-dir out/a\n"
+    "         printf 'run 20\\nquit\\n' | twinrun-train bench arm/config.json --run-dir arm\n";
 
 int usage(const std::string& message) {
   std::cerr << "twinrun-train: " << message << "; see twinrun-train --help\n";
@@ -43,6 +49,15 @@ int train(const std::vector<std::string>& args) {
                                         resume);
 }
 
+int bench(const std::vector<std::string>& args) {
+  if (args.size() != 4 || args[2] != "--run-dir") {
+    return usage("bench takes CONFIG.json --run-dir DIR");
+  }
+  if (!std::filesystem::is_directory(args[3])) return usage(args[3] + " is not a folder");
+  return twinrun::trainer::run_bench(twinrun::protocol::read_run_config(args[1]), std::cin,
+                                     std::cout);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -56,6 +71,7 @@ int main(int argc, char** argv) {
     if (args[0] == "--help") return std::cout << kHelp, 0;
     if (args[0] == "--version") return std::cout << "twinrun-train " TWINRUN_VERSION "\n", 0;
     if (args[0] == "train") return train(args);
+    if (args[0] == "bench") return bench(args);
     if (args[0] == "doctor") {
       const bool has_config = args.size() > 1 && args[1] != "--json";
       const auto config = has_config ? std::optional<std::filesystem::path>(args[1]) : std::nullopt;

@@ -22,7 +22,9 @@ c10::ScalarType compute_dtype(const std::string& dtype);
 std::string arithmetic_id(const NumericsOptions& options);
 
 /// Sets every switch of the libraries for `options` on `device`: those that read_switches lists. In
-/// `fast` only the number of threads. Call prepare_environment before.
+/// `fast` only the number of threads, and what is forced. Call prepare_environment before.
+///
+/// Throws NumericsError for a forced switch that is none of bench_switches.
 void apply_numerics(const NumericsOptions& options, c10::Device device);
 
 /// A switch of a library as it stands now.
@@ -35,6 +37,16 @@ struct SwitchState {
 
 /// Every switch, read back from its library.
 std::vector<SwitchState> read_switches(const NumericsOptions& options, c10::Device device);
+
+/// A switch that `bench` can force (docs/protocol.md section 11).
+struct BenchSwitch {
+  std::string name;
+  std::string what;        ///< why `deterministic` needs it
+  nlohmann::json on, off;  ///< as `deterministic` sets it; the default, null if it is not known
+};
+
+/// The switches for which `fast` and `deterministic` differ on `device` and which a step can feel.
+std::vector<BenchSwitch> bench_switches(const NumericsOptions& options, c10::Device device);
 
 /// {"name": value}, for the manifest.
 nlohmann::json to_manifest(const std::vector<SwitchState>& switches);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <stdexcept>
 #include <string>
 
@@ -16,6 +17,9 @@ struct NumericsOptions {
   std::string device;  ///< auto | cpu | cuda | cuda:N
   std::string isa;     ///< auto | avx512 | avx2 | plain
   int threads = 1;
+  /// Switches that do not stand as the mode has them, by name: true as `deterministic` sets it,
+  /// false the library's default. Only for `bench`; a run has none.
+  std::map<std::string, bool> forced = {};
 };
 
 /// Whether two runs with these options have to have the same bits: in every mode but `fast`.

@@ -5,7 +5,12 @@
 #include <c10/cuda/CUDAFunctions.h>
 #include <omp.h>
 
+#include <algorithm>
 #include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "trainer/numerics/denormals.h"
 #include "trainer/numerics/loaded.h"
@@ -26,7 +31,7 @@ struct Switch {
   json wanted;  ///< null: not needed
   const char* reason;
   std::function<json()> read;
-  std::function<void()> set;  ///< empty: by another switch, or by the environment
+  std::function<void(const json&)> set;  ///< empty: by another switch, or by the environment
 };
 using Switches = std::vector<Switch>;
 
@@ -43,24 +48,41 @@ const char* reduction_name(at::CuBLASReductionOption option) {
   }
 }
 
+/// What reduction_name() calls so: whether sums may be in 16 bits, and whether split-K is allowed.
+std::pair<bool, bool> reduction_from(const json& name) {
+  using Option = at::CuBLASReductionOption;
+  const bool reduced = name == reduction_name(Option::AllowReducedPrecisionWithSplitK);
+  return {reduced, reduced || name == reduction_name(Option::DisallowReducedPrecisionAllowSplitK)};
+}
+
 /// "Cublaslt".
 std::string backend_name(at::BlasBackend backend) {
   const std::string name = at::BlasBackendToString(backend);
   return name.substr(name.rfind(':') + 1);
 }
 
+at::BlasBackend backend_from(const json& name) {
+  using at::BlasBackend;
+  return name == backend_name(BlasBackend::Cublaslt) ? BlasBackend::Cublaslt
+         : name == backend_name(BlasBackend::Cublas) ? BlasBackend::Cublas
+                                                     : BlasBackend::Default;
+}
+
 Switch float32_switch(const char* name, Float32Backend backend, Float32Op op, const char* reason) {
   return {name, "ieee", reason,
           [=] { return json(at::precision2str(context().float32Precision(backend, op))); },
-          [=] { context().setFloat32Precision(backend, op, Float32Precision::IEEE); }};
+          [=](const json& value) {
+            context().setFloat32Precision(backend, op, at::str2precision(value));
+          }};
 }
 
 void add_algorithms(Switches& list) {
-  list.push_back({"deterministic_algorithms", true,
-                  "every operation takes an implementation whose sums have one order, or throws; "
-                  "the backward of flash and memory-efficient attention asks this switch, too",
-                  [] { return json(context().deterministicAlgorithms()); },
-                  [] { context().setDeterministicAlgorithms(true, /*warn_only=*/false); }});
+  list.push_back(
+      {"deterministic_algorithms", true,
+       "every operation takes an implementation whose sums have one order, or throws; "
+       "the backward of flash and memory-efficient attention asks this switch, too",
+       [] { return json(context().deterministicAlgorithms()); },
+       [](const json& on) { context().setDeterministicAlgorithms(on, /*warn_only=*/false); }});
   list.push_back({"deterministic_warn_only",
                   false,
                   "with warnings only, attention backward would keep its atomic additions",
@@ -69,17 +91,20 @@ void add_algorithms(Switches& list) {
   list.push_back({"fill_uninitialized_memory", false,
                   "filling fresh memory with NaN costs up to 15 % of a step and changes no result",
                   [] { return json(context().deterministicFillUninitializedMemory()); },
-                  [] { context().setDeterministicFillUninitializedMemory(false); }});
+                  [](const json& on) { context().setDeterministicFillUninitializedMemory(on); }});
   list.push_back({"flush_denormal", false,
                   "values below 2^-126 would become 0 or not, by what else the process has loaded",
-                  [] { return json(denormals_are_flushed()); }, keep_denormals});
+                  [] { return json(denormals_are_flushed()); },
+                  [](const json&) { keep_denormals(); }});
 }
 
 void add_float32(Switches& list) {
   // float32MatmulPrecision() is not asked: it throws where the two interfaces disagree.
   auto cublas = float32_switch("cuda_float32_matmul", Float32Backend::CUDA, Float32Op::MATMUL,
                                "TF32 has 10 bits of mantissa: a float32 case means float32");
-  cublas.set = [] { context().setFloat32MatmulPrecision("highest"); };  // of the old interface, too
+  cublas.set = [](const json&) {
+    context().setFloat32MatmulPrecision("highest");
+  };  // of the old interface, too
   list.push_back(std::move(cublas));
   list.push_back(float32_switch("cudnn_float32_conv", Float32Backend::CUDA, Float32Op::CONV,
                                 "cuDNN takes TF32 by default"));
@@ -127,7 +152,8 @@ void add_cpu(Switches& list, const NumericsOptions& options) {
                   {}});
   list.push_back({"omp_dynamic", false,
                   "the number of threads would follow the load of the machine",
-                  [] { return json(omp_get_dynamic() != 0); }, [] { omp_set_dynamic(0); }});
+                  [] { return json(omp_get_dynamic() != 0); },
+                  [](const json& on) { omp_set_dynamic(on.get<bool>()); }});
   list.push_back({"mkl_dynamic",
                   if_mkl(false),
                   "MKL would take fewer threads where it thinks best",
@@ -144,7 +170,7 @@ void add_cpu(Switches& list, const NumericsOptions& options) {
   list.push_back({"onednn_deterministic", true,
                   "oneDNN would be free to take kernels with atomic additions",
                   [] { return json(context().deterministicMkldnn()); },
-                  [] { context().setDeterministicMkldnn(true); }});
+                  [](const json& on) { context().setDeterministicMkldnn(on); }});
   list.push_back({"cpu_capability",
                   capability_of(options),
                   "another vector width sums in another order",
@@ -155,18 +181,18 @@ void add_cpu(Switches& list, const NumericsOptions& options) {
 void add_cudnn_and_attention(Switches& list) {
   list.push_back({"cudnn_benchmark", false, "timing would choose the kernel",
                   [] { return json(context().benchmarkCuDNN()); },
-                  [] { context().setBenchmarkCuDNN(false); }});
+                  [](const json& on) { context().setBenchmarkCuDNN(on); }});
   list.push_back({"cudnn_deterministic", true, "cuDNN would be free to add atomically",
                   [] { return json(context().deterministicCuDNN()); },
-                  [] { context().setDeterministicCuDNN(true); }});
+                  [](const json& on) { context().setDeterministicCuDNN(on); }});
   // The trainer calls the flash and the memory-efficient functions by name; this is for whatever
   // would choose. Of the four backends cuDNN's backward alone ignores deterministic_algorithms.
   list.push_back({"sdp_cudnn", false, "the backward of cuDNN's attention adds atomically",
                   [] { return json(context().userEnabledCuDNNSDP()); },
-                  [] { context().setSDPUseCuDNN(false); }});
+                  [](const json& on) { context().setSDPUseCuDNN(on); }});
   list.push_back({"sdp_math_reduced", false, "attention in plain operations would sum in 16 bits",
                   [] { return json(context().allowFP16BF16ReductionMathSDP()); },
-                  [] { context().setAllowFP16BF16ReductionMathSDP(false); }});
+                  [](const json& on) { context().setAllowFP16BF16ReductionMathSDP(on); }});
 }
 
 /// Bytes of the workspace that CUBLAS_WORKSPACE_CONFIG asks for.
@@ -180,18 +206,24 @@ void add_cublas(Switches& list, const NumericsOptions& options, bool on_gpu) {
   list.push_back({"blas_backend", if_gpu(backend_name(at::BlasBackend::Cublaslt)),
                   "only cuBLASLt can be told to do without split-K",
                   [] { return json(backend_name(context().blasPreferredBackend())); },
-                  [] { context().setBlasPreferredBackend(at::BlasBackend::Cublaslt); }});
+                  [](const json& name) { context().setBlasPreferredBackend(backend_from(name)); }});
   const char* const reason =
       "partial sums in 16 bits, and split-K, come and go with the kernel that is picked";
   list.push_back({"bf16_reduction", if_gpu("full, no split-K"), reason,
                   [] { return json(reduction_name(context().allowBF16ReductionCuBLAS())); },
-                  [] { context().setAllowBF16ReductionCuBLAS(false, false); }});
+                  [](const json& name) {
+                    const auto [reduced, split_k] = reduction_from(name);
+                    context().setAllowBF16ReductionCuBLAS(reduced, split_k);
+                  }});
   list.push_back({"fp16_reduction", if_gpu("full, no split-K"), reason,
                   [] { return json(reduction_name(context().allowFP16ReductionCuBLAS())); },
-                  [] { context().setAllowFP16ReductionCuBLAS(false, false); }});
+                  [](const json& name) {
+                    const auto [reduced, split_k] = reduction_from(name);
+                    context().setAllowFP16ReductionCuBLAS(reduced, split_k);
+                  }});
   list.push_back({"fp16_accumulation", if_gpu(false), "a sum in 16 bits depends on its tiles",
                   [] { return json(context().allowFP16AccumulationCuBLAS()); },
-                  [] { context().setAllowFP16AccumulationCuBLAS(false); }});
+                  [](const json& on) { context().setAllowFP16AccumulationCuBLAS(on); }});
   if (!on_gpu) return;  // the workspace is chosen by the device
   list.push_back({"cublas_workspace_bytes",
                   workspace_of(options),
@@ -215,24 +247,101 @@ Switches all_switches(const NumericsOptions& options, c10::Device device) {
   return list;
 }
 
+// Defaults that the environment decides, so that they cannot be read before it is fixed. cuBLAS
+// gets a workspace from LibTorch in any case, of a size that depends on the GPU.
+const json& default_of(const std::string& name, const json& found) {
+  static const std::map<std::string, json> kByEnvironment = {{"mkl_cbwr", "OFF"},
+                                                             {"cublas_workspace_bytes", nullptr}};
+  const auto known = kByEnvironment.find(name);
+  return known == kByEnvironment.end() ? found : known->second;
+}
+
+/// The name under which a switch is forced; empty if it is not: no operation of a step asks it, or
+/// the default is what the mode needs.
+std::string forced_as(const Switch& one, const NumericsOptions& options, bool on_gpu) {
+  const std::string name = one.name;
+  const bool bf16 = options.dtype == "bfloat16";
+  // With any other backend LibTorch refuses to do without split-K: the two go together.
+  if (name == "blas_backend") return !on_gpu ? "" : bf16 ? "bf16_reduction" : name;
+  if (name == "bf16_reduction") return on_gpu && bf16 ? name : "";
+  if (name == "cublas_workspace_bytes") return on_gpu ? name : "";
+  if (name == "mkl_cbwr" || name == "onednn_deterministic") return on_gpu ? "" : name;
+  if (name == "deterministic_algorithms" || name == "fill_uninitialized_memory") return name;
+  return "";
+}
+
+/// What the switches were before this program set any.
+const std::map<std::string, json>& library_defaults(c10::Device device) {
+  static const auto kDefaults = [&] {
+    std::map<std::string, json> values;
+    const NumericsOptions either{.mode = "", .dtype = "bfloat16", .device = "", .isa = ""};
+    for (const auto& one : all_switches(either, device)) {
+      if (one.set && !forced_as(one, either, device.is_cuda()).empty()) {
+        values[one.name] = one.read();
+      }
+    }
+    return values;
+  }();
+  return kDefaults;
+}
+
+/// The value that `one` has to have; null: none, it is only recorded.
+json target_of(const Switch& one, const NumericsOptions& options, c10::Device device) {
+  const auto forced = options.forced.find(forced_as(one, options, device.is_cuda()));
+  if (forced == options.forced.end()) return promises_bits(options) ? one.wanted : json();
+  if (forced->second) return one.wanted;
+  const auto found = library_defaults(device).find(one.name);
+  return default_of(one.name, found == library_defaults(device).end() ? json() : found->second);
+}
+
+void require_forcible(const NumericsOptions& options, c10::Device device) {
+  if (options.forced.empty()) return;
+  std::string names;
+  const auto known = bench_switches(options, device);
+  for (const auto& one : known) names += (names.empty() ? "" : ", ") + one.name;
+  for (const auto& [name, on] : options.forced) {
+    if (std::ranges::any_of(known, [&](const auto& one) { return one.name == name; })) continue;
+    throw NumericsError("the switch '" + name + "' cannot be forced with numerics " + options.mode +
+                        " on " + device.str() + "; can be: " + (names.empty() ? "none" : names));
+  }
+}
+
 }  // namespace
 
 void apply_numerics(const NumericsOptions& options, c10::Device device) {
+  library_defaults(device);
+  require_forcible(options, device);
   at::set_num_threads(options.threads);  // also MKL's, and switches MKL's dynamic number off
   if (device.is_cuda()) c10::cuda::set_device(device.index());
-  if (!promises_bits(options)) return;  // vendor defaults, whatever they are; they are read back
+  // In `fast` the vendor defaults, whatever they are, unless they are forced; they are read back.
   for (const auto& one : all_switches(options, device)) {
-    if (one.set && !one.wanted.is_null()) one.set();
+    const json target = target_of(one, options, device);
+    if (one.set && !target.is_null()) one.set(target);
   }
 }
 
 std::vector<SwitchState> read_switches(const NumericsOptions& options, c10::Device device) {
   std::vector<SwitchState> states;
   for (const auto& one : all_switches(options, device)) {
-    states.push_back(
-        {one.name, one.read(), promises_bits(options) ? one.wanted : json(), one.reason});
+    states.push_back({one.name, one.read(), target_of(one, options, device), one.reason});
   }
   return states;
+}
+
+std::vector<BenchSwitch> bench_switches(const NumericsOptions& options, c10::Device device) {
+  std::vector<BenchSwitch> list;
+  if (options.mode == "portable") return list;  // it calls no library that has any
+  NumericsOptions on = options, off = options;
+  on.mode = off.mode = "deterministic";
+  for (const auto& one : all_switches(on, device)) {
+    const auto name = forced_as(one, on, device.is_cuda());
+    if (name != one.name) continue;
+    on.forced = {{name, true}};
+    off.forced = {{name, false}};
+    BenchSwitch found{name, one.reason, target_of(one, on, device), target_of(one, off, device)};
+    if (!found.on.is_null() && found.on != found.off) list.push_back(std::move(found));
+  }
+  return list;
 }
 
 }  // namespace twinrun::trainer

@@ -153,6 +153,18 @@ void set_unless_set(const char* name, const std::string& value) {
   if (!value.empty() && variable(name).empty()) ::setenv(name, value.c_str(), /*overwrite=*/1);
 }
 
+/// For the switch `name`: as the mode has it, or as it is forced.
+void set_for_switch(const NumericsOptions& options, const char* name, bool by_mode,
+                    const char* variable_name, const char* value) {
+  const auto forced = options.forced.find(name);
+  const bool on = forced == options.forced.end() ? by_mode : forced->second;
+  if (on) {
+    set_unless_set(variable_name, value);
+  } else if (forced != options.forced.end()) {
+    ::unsetenv(variable_name);
+  }
+}
+
 }  // namespace
 
 std::span<const Variable> numeric_variables() { return kVariables; }
@@ -170,18 +182,17 @@ std::optional<std::string> refusal(const Variable& row, const NumericsOptions& o
 }
 
 void set_environment(const NumericsOptions& options) {
-  if (options.mode == "deterministic") {
-    // Fixed sizes of blocks, a fixed schedule and deterministic sums, at the best code path; the
-    // same bits and speed as without on the machines tried, but there they are not promised.
-    set_unless_set("MKL_CBWR", "AUTO");
-  }
+  // Fixed sizes of blocks, a fixed schedule and deterministic sums, at the best code path; the same
+  // bits and speed as without on the machines tried, but there they are not promised.
+  set_for_switch(options, "mkl_cbwr", options.mode == "deterministic", "MKL_CBWR", "AUTO");
   if (options.mode != "portable") {  // which has code paths of its own, all with the same bits
     set_unless_set("ATEN_CPU_CAPABILITY", aten_isa(options));
     set_unless_set("ONEDNN_MAX_CPU_ISA", onednn_isa(options));
     set_unless_set("MKL_ENABLE_INSTRUCTIONS", mkl_isa(options));
   }
   // One workspace a handle and stream: without it cuBLAS may choose another split on another call.
-  if (promises_bits(options)) set_unless_set("CUBLAS_WORKSPACE_CONFIG", ":4096:8");
+  set_for_switch(options, "cublas_workspace_bytes", promises_bits(options),
+                 "CUBLAS_WORKSPACE_CONFIG", ":4096:8");
 }
 
 void prepare_environment(const NumericsOptions& options) {

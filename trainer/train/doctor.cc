@@ -137,6 +137,14 @@ json numerics_report(const NumericsOptions& options, bool flushed_at_start) {
           {"not_promised", not_promised(options, device)}};
 }
 
+json list_bench_switches(const NumericsOptions& options) {
+  auto list = json::array();
+  for (const auto& one : bench_switches(options, resolve_device(options.device))) {
+    list.push_back({{"name", one.name}, {"what", one.what}, {"on", one.on}, {"off", one.off}});
+  }
+  return list;
+}
+
 }  // namespace
 
 json doctor(const std::optional<std::filesystem::path>& config) {
@@ -148,15 +156,17 @@ json doctor(const std::optional<std::filesystem::path>& config) {
                           .threads = at::get_num_threads()};
   auto problems = json::array();
   json numerics;
+  auto switches = json::array();
   try {
     if (config) options = read_train_config(protocol::read_run_config(*config)).numerics;
     numerics = numerics_report(options, flushed_at_start);
+    switches = list_bench_switches(options);
   } catch (const std::exception& error) {
     problems.push_back(check("case", "problem", error.what()));
   }
   auto checks = machine_checks();  // after the environment was set: asking fixes the code path
   checks.insert(checks.end(), problems.begin(), problems.end());
-  return {{"checks", checks}, {"numerics", numerics}};
+  return {{"checks", checks}, {"numerics", numerics}, {"bench_switches", switches}};
 }
 
 }  // namespace twinrun::trainer

@@ -23,6 +23,9 @@ RunStart resume_point(const std::filesystem::path& run_dir, const TrainConfig& c
 void train(const protocol::RunConfig& config, const std::filesystem::path& run_dir, bool resume,
            Manifest& manifest) {
   const auto typed = read_train_config(config);
+  if (config.launch.contains("bench")) {  // it may force switches, which then promise nothing
+    throw ConfigError("config.json: /launch/bench is for `bench`; a run takes none");
+  }
   prepare_environment(typed.numerics);
   auto& fields = manifest.fields();
   const auto before = fields;
