@@ -1,7 +1,6 @@
 #include "harness/cli/cli.h"
 
 #include <algorithm>
-#include <functional>
 #include <iostream>
 
 #include "harness/cli/commands.h"
@@ -12,12 +11,6 @@
 #include "harness/report/verdict_json.h"
 
 namespace twinrun::harness {
-namespace {
-
-struct Command {
-  std::string name, purpose;
-  std::function<int(const std::vector<std::string>&)> run;  ///< empty: known, not built yet
-};
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> list = {
@@ -30,12 +23,18 @@ const std::vector<Command>& commands() {
       {"bundle", "pack a verdict with its records; check such a bundle and judge it again",
        bundle_command},
       {"doctor", "what on this machine or in this case would break a run", doctor_command},
-      {"baseline", "the frozen curves: review, accept, reject, prune, show", baseline_command},
+      {"baseline", "the frozen curves: review, accept, reject, prune, show", baseline_command,
+       baseline_parts()},
+      {"init", "make a repository ready: a case, the workflow of the gate", init_command},
+      {"completion", "what a shell needs to complete these commands: bash, zsh",
+       completion_command},
       {"infer-check", "", {}},
       {"bench", "what determinism costs, as a ratio with an interval", bench_command},
       {"split", "", {}}};
   return list;
 }
+
+namespace {
 
 std::string overview() {
   std::string text =

@@ -2,6 +2,7 @@
 
 #include <iostream>
 #include <sstream>
+#include <utility>
 
 #include "harness/config/case.h"
 #include "harness/exit_code.h"
@@ -14,6 +15,9 @@ namespace po = boost::program_options;
 
 // Boost collects operands under the name of an option; a space keeps it out of reach of a user.
 constexpr const char* kOperands = " operands";
+
+/// Where parse_command leaves the spec instead of parsing, while spec_of asks for it.
+std::optional<CommandSpec>* asked_for = nullptr;
 
 std::string help_text(const CommandSpec& spec) {
   std::ostringstream text;
@@ -69,6 +73,10 @@ std::vector<std::string> ParsedCommand::list(const std::string& flag) const {
 std::optional<ParsedCommand> parse_command(CommandSpec spec, const std::vector<std::string>& args) {
   const std::string hint = " (twinrun " + spec.name + " --help)";
   spec.flags.add_options()("help,h", "this text");
+  if (asked_for != nullptr) {
+    asked_for->emplace(std::move(spec));
+    return std::nullopt;
+  }
   po::options_description all;
   all.add(spec.flags).add_options()(kOperands, po::value<std::vector<std::string>>());
   po::positional_options_description operands;
@@ -94,7 +102,20 @@ std::optional<ParsedCommand> parse_command(CommandSpec spec, const std::vector<s
   const bool missing = parsed.operands.size() < spec.operands_min;
   require_operands(spec, (missing ? taken_by_flag(spec, parsed) : "") + hint,
                    parsed.operands.size());
+  if (parsed.operands.empty()) parsed.operand_hint = taken_by_flag(spec, parsed);
   return parsed;
+}
+
+std::optional<CommandSpec> spec_of(const std::function<int(const std::vector<std::string>&)>& run) {
+  std::optional<CommandSpec> spec;
+  asked_for = &spec;
+  try {
+    run({});
+  } catch (const UsageError&) {
+    // It looked at its arguments first; there is no spec then.
+  }
+  asked_for = nullptr;
+  return spec;
 }
 
 }  // namespace twinrun::harness

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/program_options.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct CommandSpec {
 struct ParsedCommand {
   std::vector<std::string> operands;
   boost::program_options::variables_map flags;
+  /// Without an operand: which flag took one for its value, to be put behind a message; or empty.
+  std::string operand_hint;
 
   bool has(const std::string& flag) const { return flags.count(flag) > 0; }
   std::string text(const std::string& flag) const;               ///< empty if not given
@@ -33,5 +36,9 @@ struct ParsedCommand {
 /// Throws UsageError: unknown flag (with the nearest known one), value missing or given twice,
 /// operands missing or too many.
 std::optional<ParsedCommand> parse_command(CommandSpec spec, const std::vector<std::string>& args);
+
+/// What the command `run` takes: the CommandSpec that it hands to parse_command, `--help` among its
+/// flags. Nothing of the command is carried out. nullopt if it parses nothing.
+std::optional<CommandSpec> spec_of(const std::function<int(const std::vector<std::string>&)>& run);
 
 }  // namespace twinrun::harness

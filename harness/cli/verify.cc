@@ -5,6 +5,7 @@
 #include "harness/baseline/write_curve.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/execute.h"
+#include "harness/cli/find_case.h"
 #include "harness/cli/inject.h"
 #include "harness/cli/judge.h"
 #include "harness/cli/options.h"
@@ -28,12 +29,14 @@ constexpr const char* kSeedPlusOne = "seed-plus-one";
 CommandSpec verify_spec() {
   CommandSpec spec;
   spec.name = "verify";
-  spec.operands = "CASE.yaml";
+  spec.operands = "[CASE.yaml]";
+  spec.operands_min = 0;
   spec.purpose =
       "Trains the case several times in fresh processes, under equal seeds and unlike "
       "surroundings,\n"
       "and judges the runs bit for bit. A control run with another seed has to differ. Writes\n"
-      "OUT/verdict.json beside the runs.";
+      "OUT/verdict.json beside the runs. Without CASE.yaml the case is twinrun.yaml, or the one\n"
+      "baselines/*/case.yaml.";
   spec.flags.add_options()                                                                     //
       ("runs", po::value<std::string>()->value_name("N"), "how often to train (verify.runs)")  //
       ("out", po::value<std::string>()->value_name("DIR"),
@@ -47,7 +50,7 @@ CommandSpec verify_spec() {
       ("baseline", po::value<std::string>()->implicit_value("", "curves")->value_name("DIR"),
        "hold run a against the curve of its fingerprint in DIR (default: the folder curves "
        "beside the case); stands behind CASE.yaml")  //
-      ("on-missing-baseline", po::value<std::string>()->value_name("ACTION"),
+      ("on-missing-baseline", po::value<std::string>()->value_name("warn|fail"),
        "where there is no such curve: warn (default; the twins alone decide) or fail "
        "(INCONCLUSIVE)")  //
       ("write-curve", po::value<std::string>()->value_name("FILE"),
@@ -77,7 +80,8 @@ struct VerifyOptions {
   bool quiet = false, json = false;
 };
 
-std::optional<BaselineRequest> baseline_request(const ParsedCommand& parsed) {
+std::optional<BaselineRequest> baseline_request(const ParsedCommand& parsed,
+                                                const fs::path& case_file) {
   const std::string action = parsed.text("on-missing-baseline");
   if (!parsed.has("baseline")) {
     if (action.empty()) return std::nullopt;
@@ -87,7 +91,7 @@ std::optional<BaselineRequest> baseline_request(const ParsedCommand& parsed) {
     throw UsageError("--on-missing-baseline: '" + one_line(action) + "' has to be warn or fail");
   }
   const std::string given = parsed.text("baseline");
-  const fs::path beside = fs::path(parsed.operands.front()).parent_path() / "curves";
+  const fs::path beside = case_file.parent_path() / "curves";
   const fs::path folder = given.empty() ? beside : fs::path(given);
   // Of the default one only that it is no folder is an error: a case need not have curves yet.
   std::error_code ignored;
@@ -109,7 +113,9 @@ VerifyOptions read_options(const ParsedCommand& parsed) {
   VerifyOptions options;
   std::vector<std::string> overrides = parsed.list("set");
   if (parsed.has("runs")) overrides.push_back("verify.runs=" + parsed.text("runs"));
-  options.resolved = resolve_for_run(parsed.operands.front(), overrides, parsed.text("trainer"));
+  const fs::path case_file =
+      parsed.operands.empty() ? find_case(parsed.operand_hint) : fs::path(parsed.operands.front());
+  options.resolved = resolve_for_run(case_file, overrides, parsed.text("trainer"));
   for (int i = 0; i < options.resolved.runs; ++i) {
     options.run_names.emplace_back(1, static_cast<char>('a' + i));
   }
@@ -117,7 +123,7 @@ VerifyOptions read_options(const ParsedCommand& parsed) {
                                             planned_steps(options.resolved.config));
   options.changed = parsed.has("set");
   options.planted = parsed.has("inject");
-  options.baseline = baseline_request(parsed);
+  options.baseline = baseline_request(parsed, case_file);
   options.curve = curve_to_write(parsed);
   options.quiet = parsed.has("quiet");
   options.json = parsed.has("json");

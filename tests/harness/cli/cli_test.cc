@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "harness/cli/commands.h"
+#include "harness/cli/options.h"
 #include "harness/exit_code.h"
 #include "tests/temp_folder.h"
 
@@ -41,6 +43,23 @@ TEST(CommandLine, HelpOfEveryCommandEndsInAnExample) {
        {"verify", "train", "compare", "report", "bundle", "doctor", "bench"}) {
     EXPECT_THAT(stdout_of({name, "--help"}, 0), HasSubstr("example:\n  twinrun " + name)) << name;
   }
+}
+
+// Completion is made of these, so a command that hid its flags would not be completed.
+TEST(CommandLine, EveryCommandTellsWhatItTakes) {
+  int told = 0;
+  for (const Command& command : commands()) {
+    if (!command.run || !command.parts.empty()) continue;
+    const auto spec = spec_of(command.run);
+    ASSERT_TRUE(spec) << command.name << " looks at its arguments before parse_command does";
+    EXPECT_EQ(spec->name, command.name);
+    ++told;
+  }
+  EXPECT_GE(told, 5);
+  EXPECT_EQ(baseline_parts().size(), 5u);
+  EXPECT_EQ(spec_of([](const auto&) { return baseline_command({"prune"}); })->name,
+            "baseline prune");
+  EXPECT_FALSE(spec_of([](const auto&) { return 0; }));
 }
 
 TEST(CommandLine, VersionNamesTheCommit) {
