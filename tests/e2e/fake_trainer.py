@@ -10,6 +10,7 @@ trainer.params of the case make it misbehave in ways that are no faults of docs/
   manifest: none      never writes one       adapter: none   saves none
   pad_tensors: N      N bytes more a line of tensors.jsonl (to fill a disk)
   tell_pid: true      prints its process id
+  ignore_signals: true                       SIGINT and SIGTERM do nothing to it
   tell_surroundings: true                    prints TZ, LC_ALL, PYTHONHASHSEED
 """
 
@@ -375,6 +376,9 @@ def main(args):
     keep = params.get("manifest") != "none"
     if keep:
         write_manifest(run_dir, manifest)
+    if params.get("ignore_signals"):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if params.get("tell_pid"):
         print(os.getpid(), flush=True)
     if params.get("tell_surroundings"):

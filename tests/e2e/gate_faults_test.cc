@@ -1,0 +1,368 @@
+// What may happen to a gate: kills, writes that fail, a full disk, a cancelled job. Whatever does,
+// no verdict is green that should not be, every record on the disk can be read, and of a baseline
+// the old one stands or a whole new one.
+//
+// TWINRUN_FAULTS sets how many kills and failed writes are tried (`all`: each write there is);
+// without it a few, so that the test is quick. TWINRUN_TEST_SEED repeats a run.
+
+#include <gmock/gmock.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <random>
+#include <set>
+#include <sstream>
+#include <thread>
+
+#include "harness/protocol/record_reader.h"
+#include "tests/e2e/toy_case.h"
+
+namespace twinrun {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using protocol::RecordSummary;
+using testing::AnyOf;
+using testing::HasSubstr;
+
+class GateFaults : public ToyCase {
+ protected:
+  GateFaults() {
+    const char* seed = std::getenv("TWINRUN_TEST_SEED");
+    seed_ = seed == nullptr ? std::random_device{}() : std::strtoull(seed, nullptr, 10);
+    random_.seed(seed_);
+    std::cout << "TWINRUN_TEST_SEED=" << seed_ << std::endl;
+  }
+
+  /// How many of `all` there are to be tried.
+  static long tries(long few, long all) {
+    const char* set = std::getenv("TWINRUN_FAULTS");
+    if (set == nullptr) return few;
+    return std::string(set) == "all" ? all : std::min(all, std::atol(set));
+  }
+  long below(long limit) { return std::uniform_int_distribution<long>(0, limit - 1)(random_); }
+
+  ProcessOptions held(const std::vector<std::string>& more = {}) const {
+    fs::remove_all(path("out"));
+    std::vector<std::string> args = {"verify", "case.yaml", "--out",
+                                     "out",    "--quiet",   "--baseline"};
+    args.insert(args.end(), more.begin(), more.end());
+    return command(args);
+  }
+
+  /// Every steps.jsonl on the disk: as far as it goes, it holds.
+  void expect_readable() const {
+    if (!fs::exists(path("out"))) return;
+    for (const auto& entry : fs::recursive_directory_iterator(path("out"))) {
+      if (entry.path().filename() != "steps.jsonl") continue;
+      const auto summary = protocol::summarize_record(entry.path());
+      EXPECT_THAT(summary.state,
+                  AnyOf(RecordSummary::State::kComplete, RecordSummary::State::kIncomplete))
+          << entry.path() << ": " << summary.problem;
+      EXPECT_FALSE(summary.chain_broken) << entry.path();
+      ++records_;
+    }
+  }
+
+  /// verdict.json is whole or absent; returns its verdict, or "".
+  std::string verdict_there() const {
+    if (!fs::exists(path("out/verdict.json"))) return "";
+    const json parsed = json::parse(read("out/verdict.json"), nullptr, false);
+    EXPECT_FALSE(parsed.is_discarded()) << read("out/verdict.json");
+    return parsed.is_discarded() ? "?" : parsed.at("verdict").get<std::string>();
+  }
+
+  /// A green exit has its evidence on the disk, and the evidence says the same when judged again.
+  void expect_no_false_green(const ProcessResult& result) {
+    if (result.exit_code != 0) return;
+    ++green_;
+    EXPECT_EQ(verdict_there(), "REPRODUCED") << result.err;
+    EXPECT_EQ(twinrun({"compare", "out/a", "out/b"}).exit_code, 0);
+  }
+
+  /// The curves, pending ones too, are whole; what `show` calls obsolete is half of a pending one.
+  void expect_whole_curves() const {
+    if (!fs::exists(path("curves"))) return;
+    const ProcessResult shown = twinrun({"baseline", "show", "curves", "--json"});
+    EXPECT_EQ(shown.exit_code, 0) << shown.out;
+    for (const json& curve : json::parse(shown.out).at("curves")) {
+      EXPECT_NE(curve.at("state"), "broken") << curve;
+      EXPECT_NE(curve.at("state"), "obsolete") << curve;
+    }
+  }
+
+  void expect_all(const ProcessResult& result) {
+    expect_readable();
+    expect_no_false_green(result);
+    expect_whole_curves();
+  }
+
+  std::uint64_t seed_ = 0;
+  std::mt19937_64 random_;
+  mutable long records_ = 0;
+  long green_ = 0;
+};
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+TEST_F(GateFaults, AJudgeThatIsKilledAtAnyMoment) {
+  const double whole_s = seconds_of([&] { EXPECT_EQ(run_process(held()).exit_code, 0); });
+  const long kills = tries(8, 100);
+  for (long i = 0; i < kills; ++i) {
+    fs::remove_all(path("curves"));
+    Process judge(held());
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(whole_s * 1.1 * static_cast<double>(below(1000)) / 1000));
+    judge.send(SIGKILL);
+    expect_all(judge.wait());
+  }
+  std::cout << kills << " kills of the judge, " << records_ << " records read, " << green_
+            << " came too late" << std::endl;
+}
+
+TEST_F(GateFaults, ATrainerThatIsKilledAtAnyMoment) {
+  params("{tell_pid: true, step_seconds: 0.02}");
+  const double whole_s = seconds_of([&] { EXPECT_EQ(run_process(held()).exit_code, 0); });
+  const long kills = tries(8, 100);
+  long hits = 0;
+  for (long i = 0; i < kills; ++i) {
+    fs::remove_all(path("curves"));
+    Process judge(held());
+    std::this_thread::sleep_for(
+        std::chrono::duration<double>(whole_s * static_cast<double>(below(1000)) / 1000));
+    bool hit = false;
+    for (const char* run : {"out/controls/seed-plus-one", "out/b", "out/a"}) {
+      const std::string told = read(std::string(run) + "/stdout.log");
+      if (told.empty()) continue;
+      // Its own parent is still the judge, so this is no other process with the number of one gone.
+      const pid_t trainer = static_cast<pid_t>(std::stol(told));
+      std::string stat = "/proc/" + told.substr(0, told.find('\n')) + "/stat";
+      std::ostringstream text;
+      text << std::ifstream(stat).rdbuf();
+      const std::string line = text.str();
+      const std::string state = line.substr(std::min(line.size(), line.rfind(')') + 2));
+      if (state.starts_with("Z") || state.find(" " + std::to_string(judge.pid()) + " ") != 1) break;
+      hit = kill(trainer, SIGKILL) == 0;
+      break;
+    }
+    const ProcessResult result = judge.wait();
+    hits += hit ? 1 : 0;
+    expect_all(result);
+    EXPECT_THAT(result.exit_code, AnyOf(0, 3)) << result.err;
+  }
+  std::cout << kills << " tries, " << hits << " kills of a trainer, " << records_
+            << " records read, " << green_ << " came too late" << std::endl;
+}
+
+/// A sweep over the calls by which the judge changes something on the disk.
+class FailedWrites : public GateFaults {
+ protected:
+  ProcessResult fail_at(long call, const std::string& how, bool sticky,
+                        const std::vector<std::string>& more) const {
+    ProcessOptions options = held(more);
+    options.environment = {{"LD_PRELOAD", FAIL_AT_CALL},       {"FAIL_FOLDER", path("").string()},
+                           {"FAIL_AT", std::to_string(call)},  {"FAIL_HOW", how},
+                           {"FAIL_STICKY", sticky ? "1" : ""}, {"FAIL_COUNT", count_file()}};
+    return run_process(options);
+  }
+  std::string count_file() const { return path("").parent_path().string() + ".count"; }
+  long calls() const {
+    std::ifstream file(count_file());
+    long count = 0;
+    file >> count;
+    return count;
+  }
+  void TearDown() override { fs::remove(count_file()); }
+};
+
+TEST_F(FailedWrites, EveryOneInTurn) {
+  ASSERT_EQ(fail_at(0, "ENOSPC", false, {}).exit_code, 0);
+  const long all = calls();
+  ASSERT_GT(all, 25);
+  struct Way {
+    const char* how;
+    bool sticky;
+  };
+  const std::vector<Way> ways = {
+      {"ENOSPC", false}, {"ENOSPC", true}, {"EIO", false}, {"short", false}};
+  const long chosen = tries(6, all);
+  long failed = 0;
+  for (const Way& way : ways) {
+    const long first = below(std::max(all / chosen, 1L));
+    for (long i = 0; i < chosen; ++i) {
+      const long call = 1 + (first + i * all / chosen) % all;
+      fs::remove_all(path("curves"));
+      const ProcessResult result = fail_at(call, way.how, way.sticky, {});
+      SCOPED_TRACE(std::string(way.how) + (way.sticky ? " from" : " at") + " call " +
+                   std::to_string(call) + ": " + std::to_string(result.exit_code) + " " +
+                   result.err);
+      EXPECT_THAT(result.exit_code, AnyOf(0, 2, 3, 4));
+      if (std::string(way.how) == "short") {
+        EXPECT_EQ(result.exit_code, 0);
+      }
+      if (result.exit_code != 0) ++failed;
+      expect_all(result);
+    }
+  }
+  EXPECT_GT(failed, 0);
+  std::cout << all << " calls, " << 4 * chosen << " tried, " << failed
+            << " without a green verdict, " << records_ << " records read" << std::endl;
+}
+
+TEST_F(FailedWrites, NoneTurnsADifferenceGreen) {
+  const std::vector<std::string> differs = {"--inject", "b:loss-ulp@3"};
+  ASSERT_EQ(fail_at(0, "ENOSPC", false, differs).exit_code, 1);
+  const long all = calls();
+  const long chosen = tries(6, all);
+  for (long i = 0; i < chosen; ++i) {
+    const ProcessResult result = fail_at(1 + i * all / chosen, "ENOSPC", i % 2 == 1, differs);
+    EXPECT_THAT(result.exit_code, AnyOf(1, 2, 3, 4)) << result.err;
+    EXPECT_NE(verdict_there(), "REPRODUCED");
+    expect_readable();
+  }
+}
+
+TEST_F(FailedWrites, AcceptLeavesTheOldBaselineOrTheNewOne) {
+  ProcessOptions accept =
+      command({"baseline", "accept", path("curves").string(), "--why", "x", "--who", "Ann"});
+  accept.environment = {{"CI", ""}};
+  // A baseline, and another curve of the same key that waits for its place.
+  const std::string program = TWINRUN_SOURCE_DIR "/tests/e2e/fake_trainer.py";
+  std::string text = read("case.yaml"), trainer = read(program);
+  write("case.yaml", text.replace(text.find(program), program.size(), "trainer.py"));
+  write("trainer.py", trainer);
+  ASSERT_EQ(run_process(held()).exit_code, 0);
+  ASSERT_EQ(run_process(accept).exit_code, 0);
+  const std::string rate = "lr = 0.01 *";
+  write("trainer.py", trainer.replace(trainer.find(rate), rate.size(), "lr = 0.02 *"));
+  ASSERT_EQ(run_process(held()).exit_code, 1);
+  const auto with = [&](long call, const char* preload, const std::string& how) {
+    ProcessOptions options = accept;
+    options.environment = {{"CI", ""},
+                           {"LD_PRELOAD", preload},
+                           {"FAIL_FOLDER", path("").string()},
+                           {"FAIL_AT", std::to_string(call)},
+                           {"FAIL_HOW", how},
+                           {"FAIL_STICKY", ""},
+                           {"FAIL_COUNT", count_file()},
+                           {"KILL_FOLDER", path("curves").string()},
+                           {"KILL_AT", std::to_string(call)},
+                           {"KILL_COUNT", "/dev/null"}};
+    return run_process(options);
+  };
+  fs::copy(path("curves"), path("saved"));
+  ASSERT_EQ(with(0, FAIL_AT_CALL, "ENOSPC").exit_code, 0);
+  const long all = calls();
+  ASSERT_GT(all, 8);
+  long killed = 0, refused = 0;
+  const long chosen = tries(5, all);
+  for (const char* how : {"ENOSPC", "EIO", "short", "kill"}) {
+    for (long i = 0; i < chosen; ++i) {
+      const long call = 1 + i * all / chosen;
+      fs::remove_all(path("curves"));
+      fs::copy(path("saved"), path("curves"));
+      const bool killing = std::string(how) == "kill";
+      const ProcessResult result = with(call, killing ? KILL_AT_CALL : FAIL_AT_CALL, how);
+      SCOPED_TRACE(std::string(how) + " at call " + std::to_string(call) + ": " + result.err);
+      killed += result.signal == SIGKILL ? 1 : 0;
+      refused += result.exit_code == 4 ? 1 : 0;
+      const ProcessResult shown = twinrun({"baseline", "show", "curves", "--json"});
+      EXPECT_EQ(shown.exit_code, 0) << shown.out;
+      // Called again, it goes through, unless it had: then nothing is pending, or half of it.
+      EXPECT_THAT(run_process(accept).exit_code, AnyOf(0, 2, 5));
+      EXPECT_THAT(run_process(held()).out, HasSubstr("run a equals the baseline's 6 steps"));
+    }
+  }
+  EXPECT_GT(killed, 1);
+  EXPECT_GT(refused, 1);
+  std::cout << all << " calls of accept: " << killed << " kills, " << refused << " failed writes"
+            << std::endl;
+}
+
+TEST_F(GateFaults, AFullDiskUnderAllOfIt) {
+  params("{pad_tensors: 2000}");
+  const std::vector<long> sizes_kb = {4, 16, 24, 32, 48, 64, 96, 128, 192, 1024};
+  std::set<int> codes;
+  for (const long size_kb : sizes_kb) {
+    fs::create_directories(path("disk"));
+    ProcessOptions options = command({"verify", "../case.yaml", "--out", "out", "--quiet"});
+    const std::string disk = path("disk").string();
+    const std::string size = "size=" + std::to_string(size_kb) + "k";
+    // The disk is gone with the process, so what is on it is judged and copied by a shell within.
+    options.command = {"/bin/sh", "-c",
+                       TWINRUN_BIN_DIR
+                       "/twinrun verify ../case.yaml --out out --quiet; code=$?; "
+                       "cp -r out ../out; exit $code"};
+    options.cwd = path("");
+    options.before_exec = [&] {
+      const int spaces = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
+      if (unshare(spaces) != 0) _exit(99);
+      mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
+      if (mount("none", disk.c_str(), "tmpfs", 0, size.c_str()) != 0) _exit(98);
+      if (chdir(disk.c_str()) != 0) _exit(97);
+    };
+    fs::remove_all(path("out"));
+    const ProcessResult result = run_process(options);
+    SCOPED_TRACE(size + ": " + result.err);
+    ASSERT_LT(result.exit_code, 90) << "no disk could be mounted here";
+    codes.insert(result.exit_code);
+    expect_readable();
+    expect_no_false_green(result);
+  }
+  EXPECT_TRUE(codes.count(0)) << "the largest is large enough";
+  EXPECT_GT(codes.size(), 1u) << "the smallest is too small";
+}
+
+/// What a hosted runner does to a job that is cancelled: SIGINT, 7.5 s, SIGTERM, 2.5 s, SIGKILL.
+class Cancelled : public GateFaults, public testing::WithParamInterface<const char*> {};
+
+TEST_P(Cancelled, LeavesReadableRecordsBeforeItIsKilled) {
+  params(GetParam());
+  Process judge(held());
+  ASSERT_TRUE(eventually(30, [&] { return lines("out/a/steps.jsonl").size() >= 3; }));
+  ProcessResult result;
+  const double seconds = seconds_of([&] {
+    judge.send(SIGINT);
+    result = judge.wait();
+  });
+  EXPECT_LT(seconds, 7.5);
+  EXPECT_EQ(result.exit_code, 130) << result.err;
+  EXPECT_THAT(result.err, HasSubstr("interrupted, no verdict"));
+  expect_readable();
+  EXPECT_EQ(records_, 1);
+  EXPECT_EQ(verdict_there(), "");
+  EXPECT_FALSE(fs::exists(path("curves")));
+  const json manifest = read_json("out/a/manifest.json");
+  EXPECT_EQ(manifest.at("status"), "running");
+  EXPECT_EQ(twinrun({"compare", "out/a", "out/a"}).exit_code, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(Trainers, Cancelled,
+                         testing::Values("{step_seconds: 0.3}",
+                                         "{step_seconds: 2, ignore_signals: true}"));
+
+TEST_F(GateFaults, ASecondSignalChangesNothing) {
+  params("{step_seconds: 0.3, ignore_signals: true}");
+  Process judge(held());
+  ASSERT_TRUE(eventually(30, [&] { return lines("out/a/steps.jsonl").size() >= 3; }));
+  judge.send(SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  judge.send(SIGTERM);
+  EXPECT_THAT(judge.wait().exit_code, AnyOf(130, 143));
+  expect_readable();
+  EXPECT_EQ(verdict_there(), "");
+}
+
+}  // namespace
+}  // namespace twinrun
