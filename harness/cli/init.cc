@@ -83,8 +83,8 @@ FoundModel the_model(const fs::path& folder, const std::string& given,
                      "', four folders deep; name one with --model. A trainer of your own needs "
                      "none: ci/examples/ of twinrun has cases for one");
   }
-  const auto path = [](const FoundModel& model) { return model.folder; };
-  said.push_back("model    " + list.front().folder.string() + others(list, path));
+  const auto path = [](const FoundModel& model) { return model.folder.lexically_normal(); };
+  said.push_back("model    " + path(list.front()).string() + others(list, path));
   return list.front();
 }
 
@@ -100,8 +100,8 @@ FoundData the_data(const fs::path& folder, const std::string& given,
     throw UsageError("no data file (*.jsonl with messages, or prompt and response) was found in '" +
                      folder.string() + "', four folders deep; name one with --data");
   }
-  const auto path = [](const FoundData& data) { return data.file; };
-  said.push_back("data     " + list.front().file.string() + ", " +
+  const auto path = [](const FoundData& data) { return data.file.lexically_normal(); };
+  said.push_back("data     " + path(list.front()).string() + ", " +
                  count_of(list.front().samples, "sample") + others(list, path));
   return list.front();
 }
@@ -122,12 +122,16 @@ Findings find(const fs::path& folder, const ParsedCommand& parsed) {
   return found;
 }
 
-/// A path as YAML reads it back, whatever it holds.
+/// `path` as seen from `from`. A link on the way stays one: it is there on purpose.
+std::string seen_from(const fs::path& from, const fs::path& path) {
+  const fs::path base = fs::absolute(from / ".").lexically_normal().parent_path();
+  return fs::absolute(path).lexically_normal().lexically_proximate(base).string();
+}
+
+/// The same as YAML reads it back, whatever it holds.
 std::string yaml_path(const fs::path& path, const fs::path& from) {
-  std::error_code error;
-  const fs::path near = fs::proximate(path, from, error);
   std::string text;
-  protocol::append_json_string(text, (error ? path : near).string());
+  protocol::append_json_string(text, seen_from(from, path));
   return text;
 }
 
@@ -284,9 +288,12 @@ int init_command(const std::vector<std::string>& args) {
   writing.keep();
 
   for (const std::string& line : found.said) std::cout << one_line(line) << "\n";
-  std::cout << "wrote    " << one_line(case_file.string()) << "\nwrote    "
-            << one_line(workflow.path.string()) << "\n";
-  if (!ignored_already) std::cout << "added    " << kIgnored << " to " << ignore.string() << "\n";
+  for (const fs::path& path : {case_file, workflow.path}) {
+    std::cout << "wrote    " << one_line(seen_from(".", path)) << "\n";
+  }
+  if (!ignored_already) {
+    std::cout << "added    " << kIgnored << " to " << one_line(seen_from(".", ignore)) << "\n";
+  }
   for (const std::string& line : notes) std::cout << line << "\n";
   const std::string at = parsed->operands.empty() ? "" : " " + shell_quote(case_file.string());
   std::cout << "next     twinrun doctor " << shell_quote(case_file.lexically_normal().string())

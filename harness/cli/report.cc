@@ -34,7 +34,7 @@ CommandSpec report_spec() {
       "be\n"
       "the one that the verdict was given for.";
   spec.flags.add_options()  //
-      ("format", po::value<std::string>()->value_name("FORMAT"),
+      ("format", po::value<std::string>()->value_name("html|md|junit|github|json"),
        "html (one self-contained page), md (Markdown, the default), junit (XML), github "
        "(annotations "
        "as workflow commands) or json (the verdict and what was found beside it)")  //

@@ -146,6 +146,13 @@ TEST_F(Repository, NamesWhatItChoseFromAndTakesWhatIsNamed) {
                                           HasSubstr("template: chatml")));
 }
 
+TEST_F(Repository, ALinkStaysOneInTheCase) {
+  fs::rename(root() / "models/llama", folder_.path() / "elsewhere");
+  fs::create_directory_symlink(folder_.path() / "elsewhere", root() / "models/llama");
+  init();
+  EXPECT_THAT(read("twinrun.yaml"), HasSubstr("path: \"models/llama\""));
+}
+
 TEST_F(Repository, OfASubfolderTheWorkflowStandsInTheRootOfTheRepository) {
   write("sub/models/m/config.json", "{\"model_type\":\"llama\"}");
   write("sub/models/m/model.safetensors", "weights");
