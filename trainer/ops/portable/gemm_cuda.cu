@@ -151,14 +151,18 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocks)
     }
   }
 
-  // What the runs of a chained product that have ended add up to.
-  float total[kTileRows][kTileCols];
+  // What the runs of a chained product that have ended add up to. In shared memory, where a thread
+  // comes once a run: in registers it would push out what the inner loop needs.
+  extern __shared__ float totals[];
+  const auto total = [&](int r, int q) -> float& {
+    return totals[(r * kTileCols + q) * kThreads + static_cast<int>(threadIdx.x)];
+  };
   const auto end_run = [&](bool first) {
 #pragma unroll
     for (int r = 0; r < kTileRows; ++r) {
 #pragma unroll
       for (int q = 0; q < kTileCols; ++q) {
-        total[r][q] = first ? sum[r][q] : total[r][q] + sum[r][q];
+        total(r, q) = first ? sum[r][q] : total(r, q) + sum[r][q];
         sum[r][q] = 0.0F;
       }
     }
@@ -224,7 +228,7 @@ __global__ void __launch_bounds__(kThreads, Shape::kBlocks)
       const int j = owned<kTileCols, Shape::kThreadCols>(tx, q);
       if (j >= cols) continue;
       const bool more = kKind == Kind::kChained && k > kChainSteps;
-      c[i * c_row + j] = more ? total[r][q] + sum[r][q] : sum[r][q];
+      c[i * c_row + j] = more ? total(r, q) + sum[r][q] : sum[r][q];
     }
   }
 }
@@ -238,8 +242,15 @@ cudaError_t launch_built(const Gemm& g, const Batch& batch, cudaStream_t stream)
   if constexpr (kKind == Kind::kChained && !(kAAlongK && !kBAlongK)) {
     return cudaErrorInvalidValue;  // built where it is used: A B
   } else {
-    gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, kKind>
-        <<<grid, kThreads, 0, stream>>>(g, batch, tiles_m, tiles_n);
+    const auto kernel = gemm_kernel<Shape, kAAlongK, kBAlongK, kVector, kKind>;
+    std::size_t totals = 0;
+    if constexpr (kKind == Kind::kChained) {
+      totals = sizeof(float) * Shape::kRows * Shape::kCols;
+      const auto error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                              static_cast<int>(totals));
+      if (error != cudaSuccess) return error;
+    }
+    kernel<<<grid, kThreads, totals, stream>>>(g, batch, tiles_m, tiles_n);
     return cudaGetLastError();
   }
 }
@@ -281,7 +292,7 @@ cudaError_t launch(const Gemm& g, const Batch& batch, cudaStream_t stream) {
 using Huge = TileShape<128, 256, 8, 16, 8, 1>;
 using HugeTurned = TileShape<256, 128, 16, 8, 8, 1>;
 using Large = TileShape<128, 128, 8, 8, 8, 2>;
-using Half = TileShape<128, 64, 8, 4, 16, 2>;  // also chained: with two sums an element
+using Half = TileShape<128, 64, 8, 4, 16, 2>;
 using Medium = TileShape<64, 64, 4, 4, 16, 2>;
 
 }  // namespace

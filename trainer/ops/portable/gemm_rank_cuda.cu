@@ -23,30 +23,43 @@ struct Thin {
 
 constexpr int kThinRows = 16;   // of `many`, a block
 constexpr int kThinDepth = 64;  // steps of k a stage
-constexpr int kThinStages = 4;  // on their way from memory: what one block has must fill its share
+constexpr int kThinStages = 4;  // on their way from memory; a power of two
 constexpr int kThinThreads = 64;
 constexpr int kThinChains = 4;  // a thread: kRankMax / kThinChains threads share a row
 
 /// One side of a stage: 16 rows by kThinDepth steps.
 template <bool kAlongK>
-struct ThinSide {
+class ThinSide {
+ public:
   static_assert(kThinRows == kRankMax);
   static constexpr int kStride = kAlongK ? kThinDepth + 4 : kThinRows;
   static constexpr int kFloats = kStride * (kAlongK ? kThinRows : kThinDepth);
 
-  /// Queues the copy of what exists: `rows` and `depth` are what is left. A multiple of four of
-  /// what lies side by side exists.
-  __device__ static void fetch(float* tile, const float* from, int stride, int rows, int depth) {
+  static constexpr int kChunks = kThinRows * kThinDepth / 4 / kThinThreads;
+
+  /// What this thread copies of every stage, worked out once: with two warps a multiprocessor its
+  /// arithmetic would take longer than the chains. `rows` are what is left of the matrix. A
+  /// multiple of four of what lies side by side exists.
+  __device__ ThinSide(const float* from, int stride, int rows)
+      : next_(static_cast<std::int64_t>(kThinDepth) * (kAlongK ? 1 : stride)) {
     constexpr int kInner = kAlongK ? kThinDepth : kThinRows;
-    constexpr int kChunks = kThinRows * kThinDepth / 4;
 #pragma unroll
-    for (int i = 0; i < kChunks / kThinThreads; ++i) {
+    for (int i = 0; i < kChunks; ++i) {
       const int chunk = static_cast<int>(threadIdx.x) + i * kThinThreads;
       const int outer = chunk / (kInner / 4), inner = chunk % (kInner / 4) * 4;
-      const bool inside = kAlongK ? outer < rows && inner < depth : inner < rows && outer < depth;
-      if (inside) {
-        __pipeline_memcpy_async(tile + outer * kStride + inner, from + outer * stride + inner, 16);
-      }
+      from_[i] = from + static_cast<std::int64_t>(outer) * stride + inner;
+      to_[i] = outer * kStride + inner;
+      // Rows that do not exist have no step either.
+      first_step_[i] = (kAlongK ? outer : inner) >= rows ? kNever : kAlongK ? inner : outer;
+    }
+  }
+
+  /// Queues the copy of the next stage, of which `depth` steps exist.
+  __device__ void fetch(float* tile, int depth) {
+#pragma unroll
+    for (int i = 0; i < kChunks; ++i) {
+      if (first_step_[i] < depth) __pipeline_memcpy_async(tile + to_[i], from_[i], 16);
+      from_[i] += next_;
     }
   }
 
@@ -64,6 +77,12 @@ struct ThinSide {
       for (int s = 0; s < 4; ++s) out[s] = tile[(step + s) * kStride + row];
     }
   }
+
+ private:
+  static constexpr int kNever = 0x7FFFFFFF;
+  std::int64_t next_;
+  const float* from_[kChunks];
+  int to_[kChunks], first_step_[kChunks];
 };
 
 /// Chain `chain` of thread `slot` within a row: the reads of a warp shall not meet in a bank.
@@ -81,10 +100,10 @@ __global__ void __launch_bounds__(kThinThreads) thin_kernel(Thin t) {
   const int row0 = static_cast<int>(blockIdx.x) * kThinRows;
   const int row = static_cast<int>(threadIdx.x) / kThinChains;
   const int slot = static_cast<int>(threadIdx.x) % kThinChains;
-  const float* from_left =
-      t.left + static_cast<std::int64_t>(row0) * (kLeftAlongK ? t.left_stride : 1);
-  const float* from_right = t.right;
   const int rows = t.many - row0;
+  Left fetch_left(t.left + static_cast<std::int64_t>(row0) * (kLeftAlongK ? t.left_stride : 1),
+                  t.left_stride, rows);
+  Right fetch_right(t.right, t.right_stride, t.few);
   float* c = t.c + static_cast<std::int64_t>(row0 + row) * t.c_many;
 
   float sum[kThinChains];
@@ -94,22 +113,17 @@ __global__ void __launch_bounds__(kThinThreads) thin_kernel(Thin t) {
     sum[i] = t.accumulate && row < rows && column < t.few ? c[column * t.c_few] : 0.0F;
   }
   const auto fetch = [&](int stage, int begin) {
-    if (begin < t.k) {
-      const std::int64_t at = begin;
-      Left::fetch(left[stage], from_left + at * (kLeftAlongK ? 1 : t.left_stride), t.left_stride,
-                  rows, t.k - begin);
-      Right::fetch(right[stage], from_right + at * (kRightAlongK ? 1 : t.right_stride),
-                   t.right_stride, t.few, t.k - begin);
-    }
+    fetch_left.fetch(left[stage], t.k - begin);
+    fetch_right.fetch(right[stage], t.k - begin);
     __pipeline_commit();  // also of nothing: the wait counts them
   };
 #pragma unroll
   for (int s = 0; s < kThinStages - 1; ++s) fetch(s, s * kThinDepth);
   int stage = 0;
-  for (int begin = 0; begin < t.k; begin += kThinDepth, stage = (stage + 1) % kThinStages) {
+  for (int begin = 0; begin < t.k; begin += kThinDepth, stage = (stage + 1) & (kThinStages - 1)) {
     __pipeline_wait_prior(kThinStages - 2);
     __syncthreads();
-    fetch((stage + kThinStages - 1) % kThinStages, begin + (kThinStages - 1) * kThinDepth);
+    fetch((stage + kThinStages - 1) & (kThinStages - 1), begin + (kThinStages - 1) * kThinDepth);
     const float* l = left[stage];
     const float* r = right[stage];
     const auto quad = [&](int k) {
