@@ -13,7 +13,7 @@ Section divergence_section(const VerdictFile& verdict);
 Section curves_section(const VerdictFile& verdict, const Evidence& evidence);
 Section baseline_section(const VerdictFile& verdict);
 Section inference_section(const VerdictFile& verdict);
-Section cost_section(const VerdictFile& verdict);
+Section cost_section(const VerdictFile& verdict, const Evidence& evidence);
 Section controls_section(const VerdictFile& verdict);
 Section runs_section(const VerdictFile& verdict, const Evidence& evidence);
 Section inputs_section(const VerdictFile& verdict, const Evidence& evidence);

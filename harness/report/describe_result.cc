@@ -1,6 +1,7 @@
 // What a report says of the result: what was compared, the first divergence, curves, baseline,
 // inference, cost.
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 
 #include "harness/report/describe_parts.h"
@@ -23,6 +24,16 @@ json check_named(const VerdictFile& verdict, const std::string& name) {
 /// Then it stands among what was not shown.
 bool did_not_run(const json& check) {
   return check.is_null() || text_at(check, "/verdict") == to_string(Verdict::kNotRun);
+}
+
+constexpr std::size_t kBenchRowsMax = 60;
+
+/// A number with four digits behind the point; empty if there is none.
+std::string ratio_text(const json& value) {
+  if (!value.is_number()) return {};
+  char text[40];
+  std::snprintf(text, sizeof text, "%.4g", value.get<double>());
+  return text;
 }
 
 std::int64_t steps_compared(const VerdictFile& verdict) {
@@ -142,8 +153,8 @@ Section baseline_section(const VerdictFile& verdict) {
   Section section{"baseline", "Baseline", {}};
   const json baseline = at(verdict.value, "/baseline");
   if (!baseline.is_object()) return section;
-  section.blocks.emplace_back(
-      Paragraph{text_at(check_named(verdict, "baseline"), "/message") + "."});
+  const std::string message = text_at(check_named(verdict, "baseline"), "/message");
+  if (!message.empty()) section.blocks.emplace_back(Paragraph{message + "."});
   Facts facts;
   add_fact(facts, "curve", text_at(baseline, "/curve"), true);
   add_fact(facts, "SHA-256", text_at(baseline, "/sha256"), true);
@@ -173,12 +184,44 @@ Section inference_section(const VerdictFile& verdict) {
   return section;
 }
 
-Section cost_section(const VerdictFile& verdict) {
+Section cost_section(const VerdictFile& verdict, const Evidence& evidence) {
   Section section{"cost", "What reproducibility costs", {}};
-  const json check = check_named(verdict, "bench");
-  if (did_not_run(check)) return section;
+  if (const json check = check_named(verdict, "bench"); !did_not_run(check)) {
+    section.blocks.emplace_back(
+        Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
+  }
+  if (!evidence.bench_problem.empty()) {
+    section.blocks.emplace_back(
+        Paragraph{"bench/bench.json lies beside the verdict, but cannot be "
+                  "shown: " +
+                  evidence.bench_problem + "."});
+  }
+  const json& bench = evidence.bench;
+  if (bench.is_null()) return section;
   section.blocks.emplace_back(
-      Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
+      Paragraph{"As `twinrun bench` measured it: the time of a step in one mode over that in "
+                "another, on one machine in one hour. Read from bench/bench.json as it lies there; "
+                "the verdict has no digest of it."});
+  Facts facts;
+  add_fact(facts, "found", text_at(bench, "/verdict"));
+  add_fact(facts, "case", text_at(bench, "/case/name"));
+  add_fact(facts, "budget", ratio_text(at(bench, "/judgement/budget")));
+  add_fact(facts, "confidence of the intervals", ratio_text(at(bench, "/judgement/confidence")));
+  add_fact(facts, "measured", text_at(bench, "/started"));
+  add_fact(facts, "SHA-256 of bench.json", evidence.bench_sha256, true);
+  section.blocks.emplace_back(facts);
+  Table table{{"what", "ratio", "interval", "state"}, {}};
+  for (const json& row : list_at(bench, "/comparisons")) {
+    if (table.rows.size() == kBenchRowsMax) break;
+    const std::string low = ratio_text(at(row, "/low")), high = ratio_text(at(row, "/high"));
+    const std::string message = text_at(row, "/message");
+    table.rows.push_back(
+        {{text_at(row, "/name"), false},
+         {ratio_text(at(row, "/ratio")), false},
+         {low.empty() ? "" : low + " to " + high, false},
+         {text_at(row, "/state") + (message.empty() ? "" : ": " + message), false}});
+  }
+  if (!table.rows.empty()) section.blocks.emplace_back(table);
   return section;
 }
 

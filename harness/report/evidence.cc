@@ -1,7 +1,10 @@
 #include "harness/report/evidence.h"
 
+#include <fstream>
+#include <iterator>
 #include <system_error>
 
+#include "harness/protocol/strict_json.h"
 #include "harness/report/json_fields.h"
 #include "harness/report/text.h"
 
@@ -76,6 +79,22 @@ RunEvidence read_one(const VerdictFile& verdict, const json& stated, bool contro
   return run;
 }
 
+void read_bench(const fs::path& file, Evidence& evidence) {
+  constexpr std::uintmax_t kBytesMax = 16 << 20;
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) return;
+  std::ifstream in(file, std::ios::binary);
+  const bool fits = fs::file_size(file, error) <= kBytesMax;
+  const std::string text = fits ? std::string((std::istreambuf_iterator<char>(in)), {}) : "";
+  const auto parsed = protocol::parse_strict_json(text, evidence.bench_problem);
+  const bool report =
+      parsed && text_at(*parsed, "/verdict") != "" && integer_at(*parsed, "/schema") == 1;
+  if (!report && evidence.bench_problem.empty()) evidence.bench_problem = "no report of schema 1";
+  if (!report) return;
+  evidence.bench = *parsed;
+  evidence.bench_sha256 = protocol::to_hex(protocol::sha256(text));
+}
+
 }  // namespace
 
 std::vector<std::string> Evidence::broken() const {
@@ -110,6 +129,7 @@ Evidence read_evidence(const VerdictFile& verdict) {
   for (const json& stated : list_at(verdict.value, "/control_runs")) {
     evidence.runs.push_back(read_one(verdict, stated, true, nullptr));
   }
+  read_bench(verdict.folder() / "bench" / "bench.json", evidence);
   return evidence;
 }
 

@@ -28,6 +28,9 @@ struct RunEvidence {
 
 struct Evidence {
   std::vector<RunEvidence> runs;  ///< in the order of the verdict, controls last
+  nlohmann::json bench;           ///< bench/bench.json beside the verdict; null if there is none
+  std::string bench_sha256;       ///< of it
+  std::string bench_problem;      ///< why it is there and cannot be read; else empty
 
   /// What does not hold, a sentence each: empty unless a run is kBroken.
   std::vector<std::string> broken() const;
@@ -38,6 +41,8 @@ struct Evidence {
 
 /// Reads the records of `verdict` and holds each against what the verdict says of it: the head, and
 /// that a run found complete still is. Never throws for what may lie there.
+///
+/// Also reads what `twinrun bench` left in `bench/`, which no verdict of runs has a digest of.
 Evidence read_evidence(const VerdictFile& verdict);
 
 }  // namespace twinrun::harness

@@ -82,5 +82,20 @@ TEST(ReadEvidence, ARunThatWasIncompleteThenIsUnfitNotBroken) {
   EXPECT_THAT(evidence.broken(), IsEmpty());
 }
 
+TEST(ReadEvidence, WhatBenchLeftIsReadWhereItIsOne) {
+  JudgedFolder out;
+  out.write();
+  EXPECT_TRUE(out.evidence().bench.is_null());
+  std::filesystem::create_directories(out.path("bench"));
+  test::write_file(out.path("bench/bench.json"), "{\"schema\":1,\"verdict\":\"WITHIN_BUDGET\"}");
+  EXPECT_EQ(out.evidence().bench["verdict"], "WITHIN_BUDGET");
+  EXPECT_EQ(out.evidence().bench_problem, "");
+  for (const char* text : {"", "{", "[]", "{\"schema\":2,\"verdict\":\"WITHIN_BUDGET\"}"}) {
+    test::write_file(out.path("bench/bench.json"), text);
+    EXPECT_TRUE(out.evidence().bench.is_null()) << text;
+    EXPECT_NE(out.evidence().bench_problem, "") << text;
+  }
+}
+
 }  // namespace
 }  // namespace twinrun::harness

@@ -121,6 +121,28 @@ TEST(Html, ABrokenRecordIsRedEvenUnderAGreenVerdict) {
   EXPECT_EQ(count(text, "<svg"), 0);
 }
 
+TEST(Html, ShowsWhatBenchLeftWithItsInterval) {
+  JudgedFolder out;
+  out.write();
+  std::filesystem::create_directories(out.path("bench"));
+  const json row = {{"name", "deterministic <b>"},
+                    {"state", "measured"},
+                    {"message", ""},
+                    {"ratio", 1.19},
+                    {"low", 1.181},
+                    {"high", 1.204}};
+  test::write_file(out.path("bench/bench.json"), json({{"schema", 1},
+                                                       {"verdict", "SLOWDOWN_EXCEEDED"},
+                                                       {"judgement", {{"budget", 1.05}}},
+                                                       {"comparisons", {row}}})
+                                                     .dump());
+  const std::string text = html_of(out);
+  EXPECT_THAT(text, HasSubstr("deterministic &lt;b&gt;"));
+  EXPECT_THAT(text, HasSubstr("1.181 to 1.204"));
+  test::write_file(out.path("bench/bench.json"), "{");
+  EXPECT_THAT(html_of(out), HasSubstr("bench/bench.json lies beside the verdict, but cannot be"));
+}
+
 TEST(Html, HostileTextAddsNoElement) {
   for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report()}) {
     const json good = to_json(report);
