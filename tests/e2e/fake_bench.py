@@ -43,7 +43,7 @@ def doctor(config):
 
 def misbehave(arm, window, answer):
     """What is wrong with this window; the line to be written."""
-    for what in ("die", "hang", "garbage", "fewer", "nan", "negative", "zero", "non_finite", "exit"):
+    for what in "die hang exit garbage fewer nan negative zero non_finite".split():
         if arm.get(what + "_at") != window:
             continue
         if what == "die":

@@ -384,7 +384,6 @@ def main(args):
     if params.get("tell_surroundings"):
         for name in ("TZ", "LC_ALL", "PYTHONHASHSEED"):
             print(f"{name}={os.environ.get(name)}")
-    code = 0
     try:
         train(config, run_dir, manifest, params)
         manifest["status"] = "complete"
