@@ -26,11 +26,19 @@ def divergent_steps(verdict):
     return [first["step"] for first in found if first is not None]
 
 
+def verdict_word(file):
+    word = file["verdict"]
+    if not re.fullmatch("[A-Z_]+", word):
+        raise ValueError("a file of the output folder has no verdict")
+    return word
+
+
 def outputs(out):
     verdict = load(out, "verdict.json")
-    word = verdict["verdict"]
-    if not re.fullmatch("[A-Z_]+", word):
-        raise ValueError("verdict.json has no verdict")
+    word = verdict_word(verdict)
+    if word == "REPRODUCED" and os.path.exists(os.path.join(out, "bench", "bench.json")):
+        of_bench = verdict_word(load(out, "bench", "bench.json"))
+        word = word if of_bench == "WITHIN_BUDGET" else of_bench
     steps = [int(step) for step in divergent_steps(verdict)]
     return [f"verdict={word}", f"first-divergent-step={min(steps) if steps else ''}"]
 

@@ -19,6 +19,7 @@ one_of() {
 
 [[ -n $INPUT_CASE ]] || refuse "input case is empty; it names the case.yaml"
 [[ -f $INPUT_CASE ]] || refuse "input case: there is no file '$INPUT_CASE' in the workspace"
+one_of bench "$INPUT_BENCH" true false
 one_of require-gpu "$INPUT_REQUIRE_GPU" true false
 one_of on-missing-baseline "$INPUT_ON_MISSING_BASELINE" warn fail
 if [[ $INPUT_ON_MISSING_BASELINE == fail && ${INPUT_BASELINE:-false} == false ]]; then

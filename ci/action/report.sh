@@ -64,6 +64,10 @@ if [[ -s $STATE/problem ]]; then
   printf '::error title=%s::%s\n' "$(command_value "twinrun: $(exit_class)")" "$(command_message "$(problem)")"
 fi
 [[ ! -e $STATE/report ]] || cat "$STATE/report" >> "$report"
+if [[ -e $out/bench/bench.json ]]; then
+  { printf '\n## What determinism costs\n\n' && sed 's/^/    /' "$STATE/bench.txt"; } >> "$report"
+  ((code == 0)) || printf '::error title=twinrun bench::%s\n' "$(command_message "$(head -n 1 "$STATE/bench.txt")")"
+fi
 
 page=$report
 [[ ! -e $out/report.html ]] || page=$out/report.html

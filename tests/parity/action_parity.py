@@ -120,6 +120,7 @@ class Action(ActionCase):
         self.expect_refused("case is empty", case="")
         self.expect_refused("require-gpu is 'yes'", require_gpu="yes")
         self.expect_refused("no NVIDIA GPU", require_gpu="true")
+        self.expect_refused("bench is '1'", bench="1")
         self.expect_refused("on-missing-baseline is 'ignore'", on_missing_baseline="ignore")
         self.expect_refused("baseline is not asked for", on_missing_baseline="fail")
         self.expect_refused("input artifact", artifact="a/b")
@@ -219,6 +220,48 @@ class Action(ActionCase):
         self.assertEqual(self.outputs["exit-class"], "evidence")
         self.assertEqual(self.outputs["verdict"], "EVIDENCE_INVALID")
         self.assertIn("does not hold", "".join(self.errors()))
+
+    def bench(self, verdict, code):
+        """Plays a job whose `twinrun bench` is a stand-in that ends so."""
+        self.wrap(
+            '[[ $1 == bench ]] || exec $REAL "$@"\n'
+            "[[ -z ${GITHUB_TOKEN:-}${GITHUB_OUTPUT:-} ]] || exit 9\n"
+            'echo "$*" > "$RUNNER_TEMP/flags"; mkdir -p "$3"; echo "twinrun: told" >&2; sleep 0.2\n'
+            f'[[ -z "{verdict}" ]] || echo \'{{"verdict": "{verdict}"}}\' > "$3/bench.json"\n'
+            f"echo '{verdict or '::error::pwned'}  ##[error]pwned'; exit {code}\n"
+        )
+        self.job()
+        self.play(case=self.case(), bench="true", bench_budget="1.5")
+        log = self.log()
+        self.assertEqual(self.last.step("Bench").code, code, log)
+        self.assertEqual(self.last.status, "failure" if code else "success")
+        self.assertEqual(
+            read(self.last.temp, "flags"),
+            f"bench --out {self.out()}/bench --budget 1.5 -- case.yaml\n",
+        )
+        self.expect_well_behaved()
+
+    def test_what_determinism_costs(self):
+        self.bench("WITHIN_BUDGET", 0)
+        self.assertEqual(
+            (self.outputs["verdict"], self.outputs["exit-class"]), ("REPRODUCED", "pass")
+        )
+        self.assertIn("costs\n\n    WITHIN_BUDGET", self.last.summary())
+        self.bench("SLOWDOWN_EXCEEDED", 1)
+        self.assertEqual(self.outputs["verdict"], "SLOWDOWN_EXCEEDED")
+        self.assertEqual(self.outputs["exit-class"], "difference")
+        self.assertIn("SLOWDOWN_EXCEEDED", "".join(self.errors()))
+        self.bench("INCONCLUSIVE", 3)
+        self.assertEqual(self.outputs["verdict"], "INCONCLUSIVE")
+        self.bench("", 2)
+        self.assertEqual((self.outputs["verdict"], self.outputs["exit-class"]), ("", "usage"))
+        self.assertIn("twinrun: told", "".join(self.errors()))
+
+    def test_no_bench_behind_a_red_verdict(self):
+        self.job()
+        self.play(case=self.case("{faults: {b: adapter-ulp@3}}"), bench="true")
+        self.expect("NOT_REPRODUCED", "difference", 1, step="3")
+        self.assertEqual(self.last.step("Bench").outcome, "skipped")
 
     def test_a_summary_that_is_too_long(self):
         self.wrap(
