@@ -44,7 +44,8 @@ at::Tensor Llama::linear_backward(std::int64_t layer, LinearModule module, const
                                    adapter_->grads(layer, module), std::move(dx_NI), need_dx);
 }
 
-at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, BlockSaved* saved) {
+at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, BlockSaved* saved,
+                        KvCache* cache) {
   const auto& w = weights_.layers[static_cast<std::size_t>(layer)];
   const auto length = x.size(0) / rows;
   const auto heads = [&](const at::Tensor& t, std::int64_t count) {
@@ -61,25 +62,36 @@ at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, Blo
       cos, sin);
   const auto v =
       heads(linear(layer, LinearModule::kVProj, norm1.y_ND, saved), config_.num_key_value_heads);
+  if (cache != nullptr) {
+    const auto l = static_cast<std::size_t>(layer);
+    cache->keys_BKCE[l].narrow(2, 0, length).copy_(k);
+    cache->values_BKCE[l].narrow(2, 0, length).copy_(v);
+  }
   const auto attention = ops_.attention(q, k, v);
   const auto o = attention.o_BHTE.transpose(1, 2).reshape({x.size(0), -1});
-  const auto x2 = x + linear(layer, LinearModule::kOProj, o, saved);
-
-  const auto norm2 = ops_.rms_norm(x2, w.post_norm, config_.rms_norm_eps);
-  const auto gate = linear(layer, LinearModule::kGateProj, norm2.y_ND, saved);
-  const auto up = linear(layer, LinearModule::kUpProj, norm2.y_ND, saved);
-  const auto y = x2 + linear(layer, LinearModule::kDownProj, ops_.swiglu(gate, up), saved);
-
   if (saved != nullptr) {
     saved->rows = rows;
     saved->x_ND = x;
-    saved->x2_ND = x2;
     saved->rstd_N1 = norm1.rstd_N1;
-    saved->rstd2_N1 = norm2.rstd_N1;
     saved->q_BHTE = q;
     saved->k_BKTE = k;
     saved->v_BKTE = v;
     saved->attention = attention;
+  }
+  return behind_attention(layer, x, o, saved);
+}
+
+at::Tensor Llama::behind_attention(std::int64_t layer, const at::Tensor& x, const at::Tensor& o,
+                                   BlockSaved* saved) {
+  const auto& w = weights_.layers[static_cast<std::size_t>(layer)];
+  const auto x2 = x + linear(layer, LinearModule::kOProj, o, saved);
+  const auto norm2 = ops_.rms_norm(x2, w.post_norm, config_.rms_norm_eps);
+  const auto gate = linear(layer, LinearModule::kGateProj, norm2.y_ND, saved);
+  const auto up = linear(layer, LinearModule::kUpProj, norm2.y_ND, saved);
+  const auto y = x2 + linear(layer, LinearModule::kDownProj, ops_.swiglu(gate, up), saved);
+  if (saved != nullptr) {
+    saved->x2_ND = x2;
+    saved->rstd2_N1 = norm2.rstd_N1;
     saved->gate_NI = gate;
     saved->up_NI = up;
   }
@@ -143,17 +155,25 @@ at::Tensor Llama::forward_backward(const DeviceBatch& batch, double grad_scale,
   return loss.loss_sum;
 }
 
-at::Tensor Llama::logits(const at::Tensor& ids_BT) {
+at::Tensor Llama::hidden(const at::Tensor& ids_BT, KvCache* cache) {
   dropout_ = {};
   prepare_rope(ids_BT.size(1));
   auto x = ops_.embedding(ids_BT.reshape(-1), weights_.embed_tokens);
   for (std::size_t layer = 0; layer < weights_.layers.size(); ++layer) {
-    x = block(static_cast<std::int64_t>(layer), x, ids_BT.size(0), nullptr);
+    x = block(static_cast<std::int64_t>(layer), x, ids_BT.size(0), nullptr, cache);
   }
-  const auto norm = ops_.rms_norm(x, weights_.norm, config_.rms_norm_eps);
-  return ops_.lora_linear(norm.y_ND, weights_.lm_head, nullptr, {}, nullptr)
-      .to(at::kFloat)
-      .view({ids_BT.size(0), ids_BT.size(1), -1});
+  return x;
 }
+
+at::Tensor Llama::head(const at::Tensor& x_LD) {
+  const auto norm = ops_.rms_norm(x_LD, weights_.norm, config_.rms_norm_eps);
+  return ops_.lora_linear(norm.y_ND, weights_.lm_head, nullptr, {}, nullptr).to(at::kFloat);
+}
+
+at::Tensor Llama::logits(const at::Tensor& ids_BT) {
+  return head(hidden(ids_BT, nullptr)).view({ids_BT.size(0), ids_BT.size(1), -1});
+}
+
+at::Tensor Llama::log_probs(const at::Tensor& x_LD) { return ops_.log_softmax(head(x_LD)); }
 
 }  // namespace twinrun::trainer

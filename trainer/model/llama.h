@@ -39,6 +39,14 @@ struct DeviceBatch {
   at::Tensor targets_L;    ///< int64: those next tokens
 };
 
+/// Keys and values of what a batch has seen, for Llama::decode.
+struct KvCache {
+  /// Of each row: positions that count. What lies behind them is padding, and the next token's
+  /// place.
+  std::vector<std::int64_t> lengths;
+  std::vector<at::Tensor> keys_BKCE, values_BKCE;  ///< by layer; C: positions there is room for
+};
+
 /// A Llama-family decoder with LoRA: forward and written-out backward over an op set.
 /// Call under c10::InferenceMode: there is no autograd graph to record.
 /// Touvron et al., arXiv:2302.13971; grouped queries: Ainslie et al., arXiv:2305.13245.
@@ -54,11 +62,35 @@ class Llama {
   /// Logits of every position, float32 [B, T, V], without dropout.
   at::Tensor logits(const at::Tensor& ids_BT);
 
+  // Answers, without dropout: hidden() of the prompts, then decode() token by token, log_probs() of
+  // the rows that are wanted.
+
+  /// Room for rows of `lengths` positions to grow up to `capacity`.
+  KvCache make_cache(std::vector<std::int64_t> lengths, std::int64_t capacity);
+
+  /// The residual stream behind the last block, [B T, D]. With a `cache` its keys and values stay
+  /// there; T must not be beyond its capacity.
+  at::Tensor hidden(const at::Tensor& ids_BT, KvCache* cache);
+
+  /// The same for one more token of each row, [B, D], at the position behind what the row has.
+  at::Tensor decode(const at::Tensor& ids_B, KvCache& cache);
+
+  /// Log-probabilities of the vocabulary, float32 [L, V], for rows of the residual stream.
+  at::Tensor log_probs(const at::Tensor& x_LD);
+
   const LlamaWeights& weights() const { return weights_; }
 
  private:
+  struct DecodeStep;
   struct BlockSaved;
-  at::Tensor block(std::int64_t layer, at::Tensor x_ND, std::int64_t rows, BlockSaved* saved);
+  at::Tensor block(std::int64_t layer, at::Tensor x_ND, std::int64_t rows, BlockSaved* saved,
+                   KvCache* cache = nullptr);
+  at::Tensor decode_block(std::int64_t layer, const at::Tensor& x_BD, const DecodeStep& step,
+                          KvCache& cache);
+  /// What follows attention in a block: output projection and MLP, each with its residual.
+  at::Tensor behind_attention(std::int64_t layer, const at::Tensor& x_ND, const at::Tensor& o_NH,
+                              BlockSaved* saved);
+  at::Tensor head(const at::Tensor& x_LD);
   at::Tensor block_backward(std::int64_t layer, at::Tensor dy_ND, const BlockSaved& saved);
   at::Tensor linear(std::int64_t layer, LinearModule module, const at::Tensor& x_NI,
                     BlockSaved* saved);

@@ -5,13 +5,15 @@
 #include <cstdint>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "trainer/data/philox.h"
 
 namespace twinrun::trainer {
 
 // Shape suffixes: B rows, T tokens a row, N = B T, D hidden, H query heads, K key/value heads,
-// E head size, I/O in/out features, R LoRA rank, V vocabulary, L labelled positions.
+// C cached positions, E head size, I/O in/out features, R LoRA rank, V vocabulary, L labelled
+// positions.
 
 /// Which dropout mask: docs/numerics.md, "Dropout". Every module of every layer has its own.
 struct DropoutKey {
@@ -53,6 +55,13 @@ struct AttentionOutput {
 
 struct AttentionGrads {
   at::Tensor dq_BHTE, dk_BKTE, dv_BKTE;
+};
+
+/// Which cached positions the newest token of each row attends to: of row b the first lengths[b].
+struct VisiblePositions {
+  std::vector<std::int64_t> lengths;
+  std::int64_t longest = 0;  ///< the largest of lengths
+  at::Tensor bias_BT;        ///< the same on the device: float32 [B, longest], 0 or -infinity
 };
 
 /// Sum of the negative log-likelihoods of all rows, and its gradient.
@@ -116,6 +125,11 @@ class OpSet {
                                             const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
                                             const AttentionOutput& saved) = 0;
 
+  /// The attention of one token a row to what is cached, itself included; [B, H, E].
+  virtual at::Tensor cached_attention(const at::Tensor& q_BHE, const at::Tensor& k_BKCE,
+                                      const at::Tensor& v_BKCE,
+                                      const VisiblePositions& visible) = 0;
+
   /// silu(gate) up. Shazeer, arXiv:2002.05202.
   virtual at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) = 0;
   /// (dgate, dup).
@@ -127,6 +141,9 @@ class OpSet {
   /// so that [L, V] never exists whole.
   virtual LossOutput linear_cross_entropy(const at::Tensor& x_LD, const at::Tensor& weight_VD,
                                           const at::Tensor& labels_L, double grad_scale) = 0;
+
+  /// z - log(sum of exp(z)) of each row; float32.
+  virtual at::Tensor log_softmax(const at::Tensor& logits_LV) = 0;
 
   // Over whole float32 buffers, on the device, without a host round trip.
 

@@ -205,4 +205,38 @@ AttentionGrads attention_backward(Backend& device, const at::Tensor& do_BHTE,
   return grads;
 }
 
+at::Tensor cached_attention(Backend& device, const at::Tensor& q_BHE, const at::Tensor& k_BKCE,
+                            const at::Tensor& v_BKCE, const VisiblePositions& visible) {
+  const auto heads = q_BHE.size(1), size = q_BHE.size(2);
+  const auto kv_heads = k_BKCE.size(1), capacity = k_BKCE.size(2), group = heads / kv_heads;
+  const auto ld = score_stride(visible.longest);
+  auto o = at::empty_like(q_BHE), scores = at::empty({heads, ld}, q_BHE.options());
+  for (std::size_t row = 0; row < visible.lengths.size(); ++row) {
+    const auto b = static_cast<std::int64_t>(row), length = visible.lengths[row];
+    const auto cached = b * kv_heads * capacity * size, at_row = b * heads * size;
+    Gemm dots{.m = group, .n = length, .k = size, .a = in(q_BHE) + at_row};
+    dots.a_row = size;
+    dots.b = in(k_BKCE) + cached;
+    dots.b_k = 1;
+    dots.b_col = size;
+    dots.c = out(scores);
+    dots.c_row = ld;
+    device.gemm(dots, {.inner = kv_heads,
+                       .a_inner = group * size,
+                       .b_inner = capacity * size,
+                       .c_inner = group * ld});
+    device.softmax_rows(out(scores), softmax_scale(size), heads, length, ld);
+    Gemm mix{.m = group, .n = size, .k = length, .a = in(scores), .a_row = ld, .a_k = 1};
+    mix.b = in(v_BKCE) + cached;
+    mix.b_k = size;
+    mix.c = out(o) + at_row;
+    mix.c_row = size;
+    device.gemm(mix, {.inner = kv_heads,
+                      .a_inner = group * ld,
+                      .b_inner = capacity * size,
+                      .c_inner = group * size});
+  }
+  return o;
+}
+
 }  // namespace twinrun::trainer::portable

@@ -26,4 +26,9 @@ AttentionGrads attention_backward(Backend& device, const at::Tensor& do_BHTE,
                                   const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
                                   const at::Tensor& v_BKTE, const AttentionOutput& saved);
 
+/// One token a row against the cache, as OpSet has it: the bits of row `lengths[b]` - 1 of
+/// attention().
+at::Tensor cached_attention(Backend& device, const at::Tensor& q_BHE, const at::Tensor& k_BKCE,
+                            const at::Tensor& v_BKCE, const VisiblePositions& visible);
+
 }  // namespace twinrun::trainer::portable

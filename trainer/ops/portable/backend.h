@@ -45,6 +45,9 @@ class Backend {
   /// `items` matrices of causal scores [T, ld]: row t has the columns 0 .. t.
   virtual void softmax(float* s, float scale, std::int64_t items, std::int64_t length,
                        std::int64_t ld) = 0;
+  /// `rows` rows of scores [rows, ld], each with the columns 0 .. cols - 1.
+  virtual void softmax_rows(float* s, float scale, std::int64_t rows, std::int64_t cols,
+                            std::int64_t ld) = 0;
   virtual void softmax_backward(const float* p, float* dp, const float* delta, float scale,
                                 std::int64_t items, std::int64_t length, std::int64_t ld) = 0;
   /// out[(b H + h) T + t] = dot(x, y) over E.
@@ -55,6 +58,8 @@ class Backend {
                                float* dup, std::int64_t n) = 0;
   virtual void cross_entropy(float* logits, const std::int64_t* labels, float grad_scale,
                              float* losses, std::int64_t rows, std::int64_t cols) = 0;
+  /// Logits [rows, cols] become log-probabilities.
+  virtual void log_softmax(float* logits, std::int64_t rows, std::int64_t cols) = 0;
 
   virtual void sum(const float* x, std::int64_t n, float* out) = 0;
   virtual void scale(float* x, float factor, std::int64_t n) = 0;

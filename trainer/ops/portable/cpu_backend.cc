@@ -104,6 +104,13 @@ class CpuBackend final : public Backend {
     });
   }
 
+  void softmax_rows(float* s, float scale, std::int64_t rows, std::int64_t cols,
+                    std::int64_t ld) override {
+    spread(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
+      for (auto row = begin; row < end; ++row) kernels_.softmax(s + row * ld, scale, cols - 1);
+    });
+  }
+
   void softmax_backward(const float* p, float* dp, const float* delta, float scale,
                         std::int64_t items, std::int64_t length, std::int64_t ld) override {
     spread(items * length, row_grain(length), [&](std::int64_t begin, std::int64_t end) {
@@ -142,6 +149,12 @@ class CpuBackend final : public Backend {
       for (auto row = begin; row < end; ++row) {
         losses[row] = kernels_.cross_entropy(logits + row * cols, labels[row], grad_scale, cols);
       }
+    });
+  }
+
+  void log_softmax(float* logits, std::int64_t rows, std::int64_t cols) override {
+    spread(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
+      for (auto row = begin; row < end; ++row) kernels_.log_softmax(logits + row * cols, cols);
     });
   }
 

@@ -75,6 +75,9 @@ struct CpuKernels {
   /// loss.
   float (*cross_entropy)(float* logits, std::int64_t label, float grad_scale, std::int64_t cols);
 
+  /// Logits of one position become log-probabilities.
+  void (*log_softmax)(float* logits, std::int64_t cols);
+
   void (*scale)(float* x, float factor, std::int64_t n);  ///< x *= factor
   void (*add)(float* x, const float* y, std::int64_t n);  ///< x += y
   /// Sum of squares in double of at most kNormBlock elements, and of block sums: lanes and tree.

@@ -37,6 +37,10 @@ class CudaBackend final : public Backend {
                std::int64_t ld) override {
     check(softmax_cuda(s, scale, items, length, ld, stream_()), "softmax");
   }
+  void softmax_rows(float* s, float scale, std::int64_t rows, std::int64_t cols,
+                    std::int64_t ld) override {
+    check(softmax_rows_cuda(s, scale, rows, cols, ld, stream_()), "softmax of rows");
+  }
   void softmax_backward(const float* p, float* dp, const float* delta, float scale,
                         std::int64_t items, std::int64_t length, std::int64_t ld) override {
     check(softmax_backward_cuda(p, dp, delta, scale, items, length, ld, stream_()),
@@ -56,6 +60,9 @@ class CudaBackend final : public Backend {
                      std::int64_t rows, std::int64_t cols) override {
     check(cross_entropy_cuda(logits, labels, grad_scale, losses, rows, cols, stream_()),
           "cross entropy");
+  }
+  void log_softmax(float* logits, std::int64_t rows, std::int64_t cols) override {
+    check(log_softmax_cuda(logits, rows, cols, stream_()), "log-softmax");
   }
   void sum(const float* x, std::int64_t n, float* out) override {
     check(sum_cuda(x, n, out, stream_()), "sum");

@@ -89,12 +89,8 @@ __global__ void rope_kernel(Heads x, const float* cos, const float* sin, float s
   out[half + i] = turned.second;
 }
 
-__global__ void softmax_kernel(float* s, float scale, std::int64_t rows, std::int64_t length,
-                               std::int64_t ld) {
-  const auto row = warp_row();
-  if (row >= rows) return;
-  s += row * ld;
-  const auto n = row % length + 1;
+/// n scores become probabilities.
+__device__ void softmax_row(float* s, float scale, std::int64_t n) {
   float max = -static_cast<float>(kInfinity);
   for (std::int64_t i = lane(); i < n; i += kWarp) {
     const float value = s[i] * scale;
@@ -110,6 +106,31 @@ __global__ void softmax_kernel(float* s, float scale, std::int64_t rows, std::in
   }
   sum = tree(sum);
   for (std::int64_t i = lane(); i < n; i += kWarp) s[i] /= sum;
+}
+
+__global__ void softmax_kernel(float* s, float scale, std::int64_t rows, std::int64_t length,
+                               std::int64_t ld) {
+  const auto row = warp_row();
+  if (row < rows) softmax_row(s + row * ld, scale, row % length + 1);
+}
+
+__global__ void softmax_rows_kernel(float* s, float scale, std::int64_t rows, std::int64_t cols,
+                                    std::int64_t ld) {
+  const auto row = warp_row();
+  if (row < rows) softmax_row(s + row * ld, scale, cols);
+}
+
+__global__ void log_softmax_kernel(float* logits, std::int64_t rows, std::int64_t cols) {
+  const auto row = warp_row();
+  if (row >= rows) return;
+  logits += row * cols;
+  float max = -static_cast<float>(kInfinity);
+  for (std::int64_t i = lane(); i < cols; i += kWarp) max = logits[i] > max ? logits[i] : max;
+  max = tree_max(max);
+  float sum = 0.0F;
+  for (std::int64_t i = lane(); i < cols; i += kWarp) sum += portable_exp(logits[i] - max);
+  const float log_total = portable_log(tree(sum));
+  for (std::int64_t i = lane(); i < cols; i += kWarp) logits[i] = (logits[i] - max) - log_total;
 }
 
 __global__ void softmax_backward_kernel(const float* p, float* dp, const float* delta, float scale,
@@ -267,6 +288,11 @@ cudaError_t softmax_cuda(float* s, float scale, std::int64_t items, std::int64_t
                        ld);
 }
 
+cudaError_t softmax_rows_cuda(float* s, float scale, std::int64_t rows, std::int64_t cols,
+                              std::int64_t ld, cudaStream_t stream) {
+  return rows_of_warps(softmax_rows_kernel, rows, stream, s, scale, rows, cols, ld);
+}
+
 cudaError_t softmax_backward_cuda(const float* p, float* dp, const float* delta, float scale,
                                   std::int64_t items, std::int64_t length, std::int64_t ld,
                                   cudaStream_t stream) {
@@ -300,6 +326,11 @@ cudaError_t cross_entropy_cuda(float* logits, const std::int64_t* labels, float 
   cross_entropy_kernel<<<blocks_for(rows, 1), kThreads, 0, stream>>>(logits, labels, grad_scale,
                                                                      losses, cols);
   return cudaGetLastError();
+}
+
+cudaError_t log_softmax_cuda(float* logits, std::int64_t rows, std::int64_t cols,
+                             cudaStream_t stream) {
+  return rows_of_warps(log_softmax_kernel, rows, stream, logits, rows, cols);
 }
 
 cudaError_t sum_cuda(const float* x, std::int64_t n, float* out, cudaStream_t stream) {

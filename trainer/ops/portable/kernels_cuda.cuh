@@ -16,6 +16,8 @@ cudaError_t rope_cuda(const Heads& x, const float* cos, const float* sin, float 
                       const Heads& y, cudaStream_t stream);
 cudaError_t softmax_cuda(float* s, float scale, std::int64_t items, std::int64_t length,
                          std::int64_t ld, cudaStream_t stream);
+cudaError_t softmax_rows_cuda(float* s, float scale, std::int64_t rows, std::int64_t cols,
+                              std::int64_t ld, cudaStream_t stream);
 cudaError_t softmax_backward_cuda(const float* p, float* dp, const float* delta, float scale,
                                   std::int64_t items, std::int64_t length, std::int64_t ld,
                                   cudaStream_t stream);
@@ -27,6 +29,8 @@ cudaError_t swiglu_backward_cuda(const float* dy, const float* gate, const float
 cudaError_t cross_entropy_cuda(float* logits, const std::int64_t* labels, float grad_scale,
                                float* losses, std::int64_t rows, std::int64_t cols,
                                cudaStream_t stream);
+cudaError_t log_softmax_cuda(float* logits, std::int64_t rows, std::int64_t cols,
+                             cudaStream_t stream);
 cudaError_t sum_cuda(const float* x, std::int64_t n, float* out, cudaStream_t stream);
 cudaError_t scale_cuda(float* x, float factor, std::int64_t n, cudaStream_t stream);
 cudaError_t divide_cuda(float* x, float divisor, std::int64_t n, cudaStream_t stream);

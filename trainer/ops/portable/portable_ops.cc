@@ -121,6 +121,11 @@ class PortableOps final : public OpSet {
     return portable::attention_backward(on(q_BHTE), do_BHTE, q_BHTE, k_BKTE, v_BKTE, saved);
   }
 
+  at::Tensor cached_attention(const at::Tensor& q_BHE, const at::Tensor& k_BKCE,
+                              const at::Tensor& v_BKCE, const VisiblePositions& visible) override {
+    return portable::cached_attention(on(q_BHE), q_BHE, k_BKCE, v_BKCE, visible);
+  }
+
   at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) override {
     auto y = at::empty_like(gate_NI);
     on(y).swiglu(in(gate_NI), in(up_NI), out(y), y.numel());
@@ -151,6 +156,12 @@ class PortableOps final : public OpSet {
       input_grad(chunk, weight_VD, result.dx_LD.narrow(0, begin, count));
     }
     on(x_LD).sum(in(losses), rows, out(result.loss_sum));
+    return result;
+  }
+
+  at::Tensor log_softmax(const at::Tensor& logits_LV) override {
+    auto result = logits_LV.clone();
+    on(result).log_softmax(out(result), result.size(0), result.size(1));
     return result;
   }
 

@@ -161,6 +161,26 @@ class TorchOps final : public OpSet {
     return {dq, sum_heads(dk, k_BKTE.size(1)), sum_heads(dv, v_BKTE.size(1))};
   }
 
+  at::Tensor cached_attention(const at::Tensor& q_BHE, const at::Tensor& k_BKCE,
+                              const at::Tensor& v_BKCE, const VisiblePositions& visible) override {
+    // A row of queries over a short cache: two small products in float32. The vendor's attention
+    // kernels want heads repeated, or take no bias.
+    const auto rows = k_BKCE.size(0), kv_heads = k_BKCE.size(1), size = k_BKCE.size(3);
+    const auto group = q_BHE.size(1) / kv_heads, length = visible.longest;
+    const auto cached = [&](const at::Tensor& x) {
+      return x.view({rows * kv_heads, -1, size}).narrow(1, 0, length).to(at::kFloat);
+    };
+    const auto bias = visible.bias_BT.view({rows, 1, 1, length})
+                          .expand({rows, kv_heads, group, length})
+                          .reshape({rows * kv_heads, group, length});
+    const auto q = q_BHE.to(at::kFloat).view({rows * kv_heads, group, size});
+    const auto scores = at::baddbmm(bias, q, cached(k_BKCE).transpose(1, 2), 1,
+                                    1 / std::sqrt(static_cast<double>(size)));
+    return at::bmm(at::softmax(scores, -1), cached(v_BKCE))
+        .to(q_BHE.scalar_type())
+        .view(q_BHE.sizes());
+  }
+
   at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) override {
     return at::silu(gate_NI).mul_(up_NI);
   }
@@ -189,6 +209,10 @@ class TorchOps final : public OpSet {
       product_into(dx.narrow(0, begin, rows), p.to(x_LD.scalar_type()), weight_VD);
     }
     return {loss_sum, dx};
+  }
+
+  at::Tensor log_softmax(const at::Tensor& logits_LV) override {
+    return at::log_softmax(logits_LV, -1, at::kFloat);
   }
 
   void add_(at::Tensor& sum, const at::Tensor& part) override { sum.add_(part); }
