@@ -6,7 +6,9 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "harness/protocol/record_writer.h"
+#include "harness/protocol/append_file.h"
+#include "harness/protocol/tensor_digest.h"
+#include "trainer/data/input_file.h"
 #include "trainer/data/mt19937.h"
 #include "trainer/model/safetensors.h"
 
@@ -173,7 +175,37 @@ std::int64_t Adapter::input_features() const {
   return sum;
 }
 
+protocol::Digest Adapter::digest() const {
+  std::vector<protocol::NamedDigest> digests;
+  for (const auto& [name, tensor] : host_params()) {
+    const std::span data(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes());
+    digests.emplace_back(name, protocol::tensor_digest("float32", tensor.sizes(), data));
+  }
+  return protocol::group_digest(std::move(digests));
+}
+
 void Adapter::load(const std::filesystem::path& folder) {
+  // Tensors of the right shape would load with another scaling, too.
+  const auto path = folder / "adapter_config.json";
+  if (std::filesystem::exists(path)) {
+    nlohmann::json found;
+    try {
+      found = read_json_object(path);
+    } catch (const std::runtime_error& error) {
+      throw ModelError(error.what());
+    }
+    const nlohmann::json wanted = {
+        {"r", config_.rank},   {"lora_alpha", config_.alpha},
+        {"bias", "none"},      {"fan_in_fan_out", false},
+        {"use_dora", false},   {"use_rslora", false},
+        {"peft_type", "LORA"}, {"alpha_pattern", nlohmann::json::object()}};
+    for (const auto& [key, value] : wanted.items()) {
+      if (found.contains(key) && found.at(key) != value) {
+        throw ModelError(path.string() + ": " + key + " is " + found.at(key).dump() +
+                         ", the configuration needs " + value.dump());
+      }
+    }
+  }
   read_tensors(folder / "adapter_model.safetensors", named_params());
   refresh();
 }

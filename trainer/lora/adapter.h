@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/protocol/sha256.h"
 #include "trainer/data/philox.h"
 #include "trainer/model/model_config.h"
 #include "trainer/model/safetensors.h"
@@ -51,11 +52,15 @@ class Adapter {
   /// module (A, B, A again), B zero. With a bfloat16 base A is rounded to it, then kept in float32.
   void init(std::uint64_t seed, at::ScalarType base_dtype);
 
-  /// Reads adapter_model.safetensors of a folder that save() or PEFT wrote. Throws ModelError.
+  /// Reads adapter_model.safetensors of a folder that save() or PEFT wrote. Throws ModelError; also
+  /// where the adapter_config.json beside it has another rank, alpha or kind than this adapter.
   void load(const std::filesystem::path& folder);
 
   /// adapter_model.safetensors and adapter_config.json, as PEFT writes and loads them.
   void save(const std::filesystem::path& folder, const std::string& base_model) const;
+
+  /// The group digest that save() would leave, as the judge computes it.
+  protocol::Digest digest() const;
 
   /// Copies the master weights into the compute dtype; call after every update.
   void refresh();

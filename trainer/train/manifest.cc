@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -123,6 +124,16 @@ int Manifest::end(const char* status, const std::string& message, int exit_code)
   write();
   if (!message.empty()) std::cerr << "twinrun-train: " << message << "\n";
   return exit_code;
+}
+
+json platform_of(const json& machine) {
+  auto platform = json::object();
+  for (const char* pointer : kPlatformKey) {
+    std::string name = pointer + 1;
+    std::ranges::replace(name, '/', '.');
+    platform[name] = value_at(machine, pointer);
+  }
+  return platform;
 }
 
 std::string platform_difference(const json& before, const json& now) {

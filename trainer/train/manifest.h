@@ -39,6 +39,10 @@ class Manifest {
   nlohmann::json json_;
 };
 
+/// The fields of the comparability key (docs/protocol.md section 6) that describe_machine() knows:
+/// {"device.type": ..., "cpu.threads": ...}.
+nlohmann::json platform_of(const nlohmann::json& machine);
+
 /// What of the comparability key (docs/protocol.md section 6) differs between the manifest of a run
 /// before it was resumed and `now`, for people; empty if nothing does. What one of them does not
 /// say differs from nothing.

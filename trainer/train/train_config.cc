@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "harness/protocol/inference.h"
+
 namespace twinrun::trainer {
 namespace {
 
@@ -123,6 +125,16 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   out.gpu_memory_offset_mb = config.launch.value("/nuisance/gpu_memory_offset_mb"_json_pointer, 0);
   out.inject = config.launch.value("inject", std::vector<std::string>{});
   return out;
+}
+
+InferenceConfig read_inference_config(const protocol::RunConfig& config) {
+  const auto read = [&](const char* pointer, std::int64_t absent) {
+    const bool given = config.launch.contains(json::json_pointer(pointer));
+    return given ? positive(config.launch, pointer) : absent;
+  };
+  return {read("/inference/max_new_tokens", protocol::kInferenceNewTokens),
+          read("/inference/batch_size", protocol::kInferenceBatchSize),
+          read("/inference/top", protocol::kInferenceTop)};
 }
 
 }  // namespace twinrun::trainer

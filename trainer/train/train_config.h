@@ -48,4 +48,12 @@ struct TrainConfig {
 /// Throws ConfigError naming the key for what is missing, of a wrong type, or not built.
 TrainConfig read_train_config(const protocol::RunConfig& config);
 
+/// launch.inference, how answers are computed (docs/protocol.md section 10).
+struct InferenceConfig {
+  std::int64_t max_new_tokens = 0, batch_size = 0, top = 0;
+};
+
+/// Defaults where there is no launch.inference, or a key of it is missing. Throws ConfigError.
+InferenceConfig read_inference_config(const protocol::RunConfig& config);
+
 }  // namespace twinrun::trainer
