@@ -27,6 +27,7 @@ class Parity:
         parser.add_argument("--source", type=pathlib.Path, required=True, help="source tree")
         arguments = parser.parse_args()
         self.build = arguments.build
+        self.source = arguments.source
         self.smollm2 = arguments.source / ".cache/models/smollm2-135m-instruct"
         self.chat = arguments.source / ".cache/data/chat.jsonl"
         if not self.smollm2.is_dir() or not self.chat.is_file():
@@ -57,7 +58,7 @@ class Parity:
         run.mkdir()
         text = json.dumps(config, sort_keys=True, separators=(",", ":")) + "\n"
         (run / "config.json").write_text(text)
-        self._call(
+        self.call(
             [self.build / "bin/twinrun-train", "train", run / "config.json", "--run-dir", run]
         )
         return run
@@ -68,12 +69,12 @@ class Parity:
         out = self.scratch / "logits.safetensors"
         ids.write_text(json.dumps({"input_ids": input_ids.tolist()}))
         command = [self.build / "tests/logits_tool", model, ids, out, "--dtype", "float32"]
-        self._call(command + (["--adapter", adapter] if adapter else []))
+        self.call(command + (["--adapter", adapter] if adapter else []))
         return load_file(out)["logits"]
 
     @staticmethod
-    def _call(command):
-        done = subprocess.run(command, capture_output=True, text=True)
+    def call(command):
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
         if done.returncode != 0:
             sys.exit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr}")
 

@@ -68,11 +68,11 @@ TEST(GpuGenerate, PortableHasTheBitsOfTheCpu) {
 }
 
 TEST(GpuGenerate, DeterministicTwiceIsTheSame) {
-  const auto ops = make_torch_ops();
   for (const char* dtype : {"float32", "bfloat16"}) {
     const NumericsOptions options{
         .mode = "deterministic", .dtype = dtype, .device = "cuda", .isa = "auto", .threads = 2};
     apply_numerics(options, at::Device(at::kCUDA, 0));
+    const auto ops = make_ops(options);
     const auto first = run(*ops, at::kCUDA, compute_dtype(dtype));
     expect_same(run(*ops, at::kCUDA, compute_dtype(dtype)), first);
   }
