@@ -63,6 +63,15 @@ void add_run(FileList& list, const RunEvidence& run) {
   }
 }
 
+/// What outputs of inference were held against; those of the runs are named by their manifests.
+void add_inference(FileList& list, const VerdictFile& verdict) {
+  if (!at(verdict.value, "/inference").is_object()) return;
+  for (const char* name : {"prompts.jsonl", "reference.jsonl", "controls/noop-adapter/config.json",
+                           "controls/noop-adapter/inference.jsonl"}) {
+    list.add_if_there(name, verdict.folder() / name);
+  }
+}
+
 /// The curve is packed under its own name, wherever it lay.
 void add_baseline(FileList& list, const VerdictFile& verdict) {
   const fs::path curve = text_at(verdict.value, "/baseline/curve");
@@ -84,6 +93,7 @@ std::vector<BundleFile> bundle_files(const VerdictFile& verdict, const Evidence&
   FileList list;
   list.add({"verdict.json", verdict.path, ""});
   for (const RunEvidence& run : evidence.runs) add_run(list, run);
+  add_inference(list, verdict);
   add_baseline(list, verdict);
   list.add_if_there("bench/bench.json", verdict.folder() / "bench" / "bench.json");
   list.add({"report.html", "", to_html(describe(verdict, evidence, ""))});

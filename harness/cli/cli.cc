@@ -22,13 +22,14 @@ const std::vector<Command>& commands() {
        report_command},
       {"bundle", "pack a verdict with its records; check such a bundle and judge it again",
        bundle_command},
+      {"infer-check", "hold what a run's adapter says against reference outputs",
+       infer_check_command},
       {"doctor", "what on this machine or in this case would break a run", doctor_command},
       {"baseline", "the frozen curves: review, accept, reject, prune, show", baseline_command,
        baseline_parts()},
       {"init", "make a repository ready: a case, the workflow of the gate", init_command},
       {"completion", "what a shell needs to complete these commands: bash, zsh",
        completion_command},
-      {"infer-check", "", {}},
       {"bench", "what determinism costs, as a ratio with an interval", bench_command},
       {"split", "", {}}};
   return list;

@@ -22,6 +22,7 @@ int train_command(const std::vector<std::string>& args);
 int compare_command(const std::vector<std::string>& args);
 int bundle_command(const std::vector<std::string>& args);
 int report_command(const std::vector<std::string>& args);
+int infer_check_command(const std::vector<std::string>& args);
 int bench_command(const std::vector<std::string>& args);
 int init_command(const std::vector<std::string>& args);
 int completion_command(const std::vector<std::string>& args);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "harness/cli/commands.h"
+#include "harness/cli/infer_runs.h"
 #include "harness/cli/judge.h"
 #include "harness/cli/options.h"
 #include "harness/cli/workspace.h"
@@ -28,7 +29,10 @@ CommandSpec compare_spec() {
   spec.purpose =
       "Judges run folders that exist, bit for bit: chains and digests, then every line. The "
       "control\n"
-      "run is looked for beside the runs, in RUN/../controls/seed-plus-one.";
+      "run is looked for beside the runs, in RUN/../controls/seed-plus-one. Outputs of inference, "
+      "where\n"
+      "the runs have them, are judged again, with RUN/../reference.jsonl and "
+      "RUN/../controls/noop-adapter.";
   spec.flags.add_options()  //
       ("without-controls",
        "judge without the control run; the verdict says so. Otherwise a missing one is "
@@ -96,6 +100,7 @@ int compare_command(const std::vector<std::string>& args) {
   input.controls_seed = random_seed();
   const fs::path out = parsed->text("out");
   if (!out.empty()) input.base = fs::absolute(out).parent_path();
+  input.inference = stored_inference(input.runs, input.base, !input.without_controls);
   VerdictReport report = judge(input);
   report.started = started;
   report.ended = utc_now();

@@ -91,24 +91,28 @@ void judge_process(const LaunchResult& launch, RunView& view) {
   }
 }
 
-/// A trainer that was built again, or has changed itself, since the case was resolved: its runs are
-/// of different programs and say nothing about whether one of them repeats.
 void judge_binary(const ResolvedCase& resolved, RunView& view) {
   const bool worse = view.verdict != Verdict::kReproduced && view.verdict != Verdict::kInvalid;
   if (worse) return;
-  const json now = digest_command_files(resolved.command);
-  for (const auto& file : resolved.config.launch.at("command_files").items()) {
-    if (now.value(file.key(), json()) == file.value()) continue;
-    view.verdict = Verdict::kInvalid;
-    view.reason = "binary_changed";
-    view.problem = file.key() + (now.contains(file.key()) ? " has changed" : " is gone") +
-                   " since the first run was prepared: leave the files of trainer.command alone "
-                   "while runs go on";
-    return;
-  }
+  const std::string problem = changed_program(resolved);
+  if (problem.empty()) return;
+  view.verdict = Verdict::kInvalid;
+  view.reason = "binary_changed";
+  view.problem = problem;
 }
 
 }  // namespace
+
+std::string changed_program(const ResolvedCase& resolved) {
+  const json now = digest_command_files(resolved.command);
+  for (const auto& file : resolved.config.launch.at("command_files").items()) {
+    if (now.value(file.key(), json()) == file.value()) continue;
+    return file.key() + (now.contains(file.key()) ? " has changed" : " is gone") +
+           " since the first run was prepared: leave the files of trainer.command alone "
+           "while runs go on";
+  }
+  return {};
+}
 
 JudgedRun execute_run(const RunPlan& plan, const ResolvedCase& resolved, bool quiet,
                       const RunView* like) {

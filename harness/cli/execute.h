@@ -22,6 +22,10 @@ struct RunPlan {
   bool resume = false;  ///< `dir` holds a run, which goes on
 };
 
+/// What has changed of the trainer's files since the case was resolved, for people; empty if
+/// nothing has. Runs of different programs say nothing about whether one of them repeats.
+std::string changed_program(const ResolvedCase& resolved);
+
 /// Writes config.json, starts `COMMAND... train CONFIG --run-dir DIR [--resume]` with the nuisance
 /// really applied, waits for it and reads what it left. A run whose process did not exit with 0 is
 /// never intact, whatever its record says, nor is one after which a file of the command is no

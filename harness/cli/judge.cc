@@ -83,7 +83,8 @@ void name_runs(const std::vector<JudgedRun>& runs, ControlOutcome& control) {
   }
 }
 
-std::vector<ControlOutcome> run_controls(const JudgeInput& input) {
+std::vector<ControlOutcome> run_controls(const JudgeInput& input,
+                                         const InferenceReport& inference) {
   ControlOutcome seed{"seed-plus-one", false, false, input.control_missing, json::object()};
   if (!all_intact(input.runs)) {
     const std::string why = "a run is not intact";
@@ -100,6 +101,7 @@ std::vector<ControlOutcome> run_controls(const JudgeInput& input) {
                                           seed, control_adapter_moved(runs),
                                           control_base_unmoved(runs)};
   for (ControlOutcome& control : controls) name_runs(input.runs, control);
+  if (inference.control) controls.push_back(*inference.control);
   return controls;
 }
 
@@ -117,10 +119,10 @@ Check controls_check(const JudgeInput& input, const std::vector<ControlOutcome>&
   }
   for (const ControlOutcome& control : controls) {
     if (control.ran) continue;
-    const bool waived = input.without_controls && control.name == "seed-plus-one";
-    if (waived) {
+    const bool needs_a_run = control.name == "seed-plus-one" || control.name == kNoopAdapter;
+    if (input.without_controls && needs_a_run) {
       check = {"controls", Verdict::kNotRun, "without_controls",
-               "seed-plus-one waived by --without-controls"};
+               "controls that need a run of their own waived by --without-controls"};
       continue;
     }
     return {"controls", Verdict::kInconclusive, "controls_not_run",
@@ -185,6 +187,24 @@ void state_runs(const JudgeInput& input, VerdictReport& report) {
   report.control_runs.back().injected = injections_of(input.control->view);
 }
 
+InferenceReport judge_outputs(const JudgeInput& input) {
+  InferenceReport report;
+  if (!input.inference) return report;
+  if (!all_intact(input.runs)) {
+    report.check.reason = "run_failed";
+    report.check.message = "a run is not intact";
+    return report;
+  }
+  if (input.inference->runs.empty()) {
+    report.check = {"inference", Verdict::kInvalid, "outputs_missing", "there are no outputs"};
+    return report;
+  }
+  InferenceInput outputs = *input.inference;
+  for (std::size_t i = 0; i < outputs.runs.size(); ++i) outputs.runs[i].run = &input.runs[i].view;
+  if (outputs.control) outputs.control->run = &input.runs.front().view;
+  return judge_inference(outputs);
+}
+
 BaselineReport judge_baseline(const JudgeInput& input) {
   if (!input.baseline || input.runs.empty()) return {};
   BaselineReport report = check_baseline(input.runs.front().view, *input.baseline);
@@ -213,12 +233,13 @@ VerdictReport judge(const JudgeInput& input) {
   report.controls_seed = input.controls_seed;
   report.without_controls = input.without_controls;
   report.comparisons = compare_pairs(input.runs);
-  report.controls = run_controls(input);
+  report.inference = judge_outputs(input);
+  report.controls = run_controls(input, report.inference);
   report.baseline = judge_baseline(input);
   report.checks = {twin_check(input.runs, report.comparisons),
                    controls_check(input, report.controls),
                    report.baseline.check,
-                   {"inference", Verdict::kNotRun, "not_built", "not built yet"},
+                   report.inference.check,
                    {"bench", Verdict::kNotRun, "not_asked", "not asked for"}};
   report.verdict = overall(report.checks);
   describe_experiment(input, report);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/baseline/baseline.h"
+#include "harness/infer/judge_inference.h"
 #include "harness/launch/launch.h"
 #include "harness/report/verdict_json.h"
 
@@ -27,6 +28,7 @@ struct JudgeInput {
   bool without_controls = false;     ///< the caller waives seed-plus-one, and the verdict says so
   std::uint64_t controls_seed = 0;
   std::optional<BaselineRequest> baseline;  ///< the first run is held against it, if asked for
+  std::optional<InferenceInput> inference;  ///< outputs of `runs`, in their order, where asked for
   std::filesystem::path base;  ///< folder that run folders are told relative to; empty: as they are
 };
 
@@ -34,7 +36,8 @@ struct JudgeInput {
 bool all_intact(const std::vector<JudgedRun>& runs);
 
 /// Compares every pair, runs the controls, holds the first run against its baseline, and puts the
-/// verdict together: everything but the times.
+/// verdict together: everything but the times. Outputs are judged where they were asked for and
+/// every run is intact.
 ///
 /// Which faults were planted is read only after the verdict stands. Green takes all of: every pair
 /// equal, every control run and passed, seed-plus-one among them unless waived; and of a baseline

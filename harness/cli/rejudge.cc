@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "harness/cli/infer_runs.h"
 #include "harness/report/json_fields.h"
 #include "harness/report/text.h"
 
@@ -16,7 +17,7 @@ using nlohmann::json;
 // How a process ended, and that its program changed, is seen only by the judge that started it.
 const std::set<std::string> kOfProcess = {"trainer_failed", "trainer_killed", "timed_out",
                                           "interrupted",    "not_started",    "binary_changed"};
-const std::set<std::string> kRejudged = {"twin", "controls", "baseline"};
+const std::set<std::string> kRejudged = {"twin", "controls", "baseline", "inference"};
 
 JudgedRun read_again(const VerdictFile& verdict, const json& stated, const RunView* like,
                      Rejudgement& result) {
@@ -36,6 +37,27 @@ JudgedRun read_again(const VerdictFile& verdict, const json& stated, const RunVi
   return run;
 }
 
+/// Outputs of inference as they are stored. That the trainer failed to make them is taken over.
+std::optional<InferenceInput> outputs_of(const VerdictFile& verdict, const JudgeInput& input,
+                                         Rejudgement& result) {
+  const json checks = list_at(verdict.value, "/checks");
+  const auto asked = std::any_of(checks.begin(), checks.end(), [](const json& check) {
+    return text_at(check, "/name") == "inference" && text_at(check, "/reason") != "not_asked";
+  });
+  if (!asked) return std::nullopt;
+  auto outputs = stored_inference(input.runs, input.base, !input.without_controls);
+  if (!outputs) return InferenceInput{};
+  for (const json& stated : list_at(verdict.value, "/inference/runs")) {
+    if (text_at(stated, "/reason") != "trainer_failed") continue;
+    for (OutputsSource& source : outputs->runs) {
+      if (source.name == text_at(stated, "/name")) source.failure = text_at(stated, "/message");
+    }
+    result.taken_over.push_back("that no outputs of run " + text_at(stated, "/name") +
+                                " could be made");
+  }
+  return outputs;
+}
+
 JudgeInput input_of(const VerdictFile& verdict, const fs::path& curves, Rejudgement& result) {
   const json& value = verdict.value;
   JudgeInput input;
@@ -51,6 +73,7 @@ JudgeInput input_of(const VerdictFile& verdict, const fs::path& curves, Rejudgem
     input.control = read_again(verdict, stated, nullptr, result);
     break;
   }
+  input.inference = outputs_of(verdict, input, result);
   for (const json& check : list_at(value, "/checks")) {
     if (text_at(check, "/name") != "baseline") continue;
     if (text_at(check, "/reason") == "not_asked") continue;
@@ -135,6 +158,13 @@ void hold_against(const json& stated, const json& now, std::vector<std::string>&
                               "/first", "/key_differences", "/suspects"});
   differences.list("control", list_at(stated, "/controls"), list_at(now, "/controls"),
                    std::array{"/name", "/ran", "/passed", "/details"});
+  const json outputs = at(stated, "/inference"), outputs_now = at(now, "/inference");
+  differences.fields("the outputs'", outputs, outputs_now,
+                     std::array{"/prompts", "/reference/sha256", "/bounds", "/texts"});
+  differences.list("run's output", list_at(outputs, "/runs"), list_at(outputs_now, "/runs"),
+                   std::array{"/sha256", "/verdict", "/reason", "/bitwise", "/forced", "/greedy"});
+  differences.list("pair of outputs", list_at(outputs, "/twins"), list_at(outputs_now, "/twins"),
+                   std::array{"/verdict", "/reason", "/bitwise"});
   differences.fields("the baseline's", at(stated, "/baseline"), at(now, "/baseline"),
                      std::array{"/fingerprint", "/sha256", "/head", "/curve_steps",
                                 "/steps_compared", "/comparisons", "/first"});

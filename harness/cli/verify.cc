@@ -6,6 +6,7 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/execute.h"
 #include "harness/cli/find_case.h"
+#include "harness/cli/infer_runs.h"
 #include "harness/cli/inject.h"
 #include "harness/cli/judge.h"
 #include "harness/cli/options.h"
@@ -156,6 +157,13 @@ JudgeInput train_runs(const VerifyOptions& options) {
                      seed_plus_one(options.resolved.config),
                      faults_of(options.injections, kSeedPlusOne), nuisance_of_run(index)},
                     options.resolved, options.quiet);
+  }
+  const bool asked = options.resolved.config.launch.contains("inference");
+  if (asked && interrupt_signal() == 0) {
+    input.inference = InferenceInput{};
+    if (all_intact(input.runs)) {
+      input.inference = infer_runs(options.resolved, input.base, input.runs, options.quiet);
+    }
   }
   return input;
 }

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "harness/config/case_files.h"
+#include "harness/config/case_inference.h"
 #include "harness/config/cores.h"
 #include "harness/config/fields.h"
 #include "harness/config/trainer_command.h"
@@ -335,9 +336,6 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   if (resolved.name.size() > kNameBytesMax) {
     fail_at(root.require("name"), "longer than " + std::to_string(kNameBytesMax) + " bytes");
   }
-  if (const YamlNode* node = root.find("inference")) {
-    fail_at(*node, "is not built yet: leave the section out");
-  }
   resolved.command = {options.default_trainer.string()};
   read_trainer(root, context, resolved);
   read_experiment(root, context, identity, resolved.config.launch);
@@ -351,6 +349,11 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   resolved.controls = verify.at("controls").get<bool>();
   resolved.step_timeout_s = verify.at("step_timeout_s").get<double>();
   read_launch(root, resolved, resolved.config.launch);
+  if (const YamlNode* node = root.find("inference")) {
+    const InferencePart part = read_inference_section(*node, context.folder, identity);
+    resolved.config.launch["inference"] = part.launch;
+    resolved.config.judgement["inference"] = part.judgement;
+  }
   return resolved;
 }
 

@@ -73,8 +73,8 @@ LaunchResult launch_trainer(const LaunchOptions& options) {
   }
   const Clock::time_point start = Clock::now();
   ChildProcess child({.command = options.command,
-                      .stdout_file = options.run_dir / "stdout.log",
-                      .stderr_file = options.run_dir / "stderr.log",
+                      .stdout_file = options.run_dir / (options.log_prefix + "stdout.log"),
+                      .stderr_file = options.run_dir / (options.log_prefix + "stderr.log"),
                       .environment = options.environment,
                       .umask = options.umask});
   if (!child.started()) {
@@ -89,7 +89,7 @@ LaunchResult launch_trainer(const LaunchOptions& options) {
   result.exit_code = exit.code;
   result.signal = result.outcome == Outcome::kInterrupted ? interrupt_signal() : exit.signal;
   if (result.outcome == Outcome::kExited && exit.signaled) result.outcome = Outcome::kSignaled;
-  result.stderr_tail = stderr_tail(options.run_dir / "stderr.log");
+  result.stderr_tail = stderr_tail(options.run_dir / (options.log_prefix + "stderr.log"));
   return result;
 }
 

@@ -181,6 +181,21 @@ Section inference_section(const VerdictFile& verdict) {
   if (did_not_run(check)) return section;
   section.blocks.emplace_back(
       Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
+  // Side by side; the first ones, and every one of them that parts.
+  constexpr std::size_t kShown = 8, kShownParted = 40;
+  const bool reference = at(verdict.value, "/inference/reference").is_object();
+  Table table{{"prompt", reference ? "reference" : "first run", reference ? "run" : "second run",
+               "parts at token"},
+              {}};
+  for (const json& pair : list_at(verdict.value, "/inference/texts")) {
+    const auto parts_at = integer_at(pair, "/parts_at");
+    if (table.rows.size() >= (parts_at ? kShownParted : kShown)) continue;
+    table.rows.push_back({{text_at(pair, "/id"), false},
+                          {text_at(pair, "/reference"), false},
+                          {text_at(pair, "/run"), false},
+                          {parts_at ? std::to_string(*parts_at) : "nowhere", false}});
+  }
+  if (!table.rows.empty()) section.blocks.emplace_back(table);
   return section;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "harness/report/inference_report.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -95,6 +96,10 @@ void add_compared(Rows& rows, const VerdictReport& report) {
   std::int64_t steps = 0;
   for (const ComparisonReport& pair : report.comparisons) {
     steps = std::max(steps, pair.comparison.steps_compared);
+  }
+  if (report.comparisons.empty() && report.inference.judged) {
+    rows.add("compared", "outputs for " + count_of(report.inference.prompts, "prompt"));
+    return;
   }
   if (comparisons_made(report) == 0) {
     rows.add("compared", "nothing: no bit was compared");
@@ -199,9 +204,10 @@ void add_controls(Rows& rows, const VerdictReport& report) {
     rows.add("controls", "not run: " + why);
     return;
   }
-  rows.add("controls", std::to_string(passed.size()) + " of " +
-                           std::to_string(report.controls.size()) + " passed" +
-                           (passed.empty() ? "" : ": " + list_words(passed)));
+  rows.add_wrapped("controls",
+                   std::to_string(passed.size()) + " of " + std::to_string(report.controls.size()) +
+                       " passed" + (passed.empty() ? "" : ": " + list_words(passed)),
+                   2);
   for (const std::string& text : failed) rows.add("", text);
   if (!missing.empty()) rows.add("", "not run: " + list_words(missing) + " (" + why + ")");
 }
@@ -221,6 +227,19 @@ void add_baseline(Rows& rows, const VerdictReport& report, const TerminalOptions
   add_divergence(rows, *baseline.first, "a", "curve");
   rows.add("  tensors", "not named: a curve holds the digests of groups only");
   add_differences(rows, "suspects", baseline.suspects, 3);
+}
+
+/// What became of the outputs of inference, if any were judged, and the texts where they part.
+void add_inference(Rows& rows, const VerdictReport& report) {
+  const InferenceReport& inference = report.inference;
+  if (!inference.judged) return;
+  if (inference.check.message != headline(report)) {
+    rows.add_wrapped("inference", inference.check.message, 2);
+  }
+  if (inference.check.verdict != Verdict::kNotReproduced) return;
+  for (const TerminalLine& line : parting_texts(inference)) {
+    rows.add((line.label == "texts" ? "" : "  ") + line.label, line.text);
+  }
 }
 
 /// Checks that did not run, those of one reason together; controls have a row of their own, and so
@@ -257,6 +276,7 @@ void add_cost(Rows& rows, const VerdictReport& report) {
 
 /// `twinrun compare ...` on one or two lines, or empty if it takes more.
 std::vector<std::string> look_again(const VerdictReport& report, const TerminalOptions& options) {
+  if (report.runs.size() < 2) return {};
   std::string in_place = "twinrun compare", in_folder = in_place;
   for (const RunReport& run : report.runs) {
     in_place += " " + shell_quote((options.folder / run.dir).string());
@@ -291,6 +311,7 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
   add_failed_runs(rows, report.runs);
   add_controls(rows, report);
   add_baseline(rows, report, options, !twins_differ);
+  add_inference(rows, report);
   add_not_run(rows, report);
   add_cost(rows, report);
   if (!options.evidence.empty()) rows.add_reserved("evidence", options.evidence.string());

@@ -1,6 +1,7 @@
 #include "harness/report/verdict_json.h"
 
 #include "harness/protocol/canonical_json.h"
+#include "harness/report/inference_report.h"
 #include "twinrun_version.h"
 
 namespace twinrun::harness {
@@ -143,6 +144,7 @@ json to_json(const VerdictReport& report) {
           {"controls", list_of(report.controls)},
           {"controls_seed", report.controls_seed},
           {"baseline", to_json(report.baseline)},
+          {"inference", inference_json(report.inference)},
           {"judgement", judgement_with_digest(report.judgement)},
           {"key", report.key},
           {"fingerprint", report.fingerprint},

@@ -9,6 +9,7 @@
 #include "harness/baseline/baseline.h"
 #include "harness/compare/compare.h"
 #include "harness/compare/verdict.h"
+#include "harness/infer/judge_inference.h"
 
 namespace twinrun::harness {
 
@@ -53,6 +54,7 @@ struct VerdictReport {
   std::vector<ComparisonReport> comparisons;
   std::vector<ControlOutcome> controls;
   BaselineReport baseline;
+  InferenceReport inference;
   std::uint64_t controls_seed = 0;   ///< below 2^53
   std::int64_t tensors_covered = 0;  ///< tensors whose digests the lines of one step stand for
   nlohmann::json judgement;          ///< null if no run says how it wants to be judged

@@ -79,7 +79,9 @@ TEST_F(Baseline, ARunThatHitsItsCurveIsGreenAndSaysSo) {
   const ProcessResult result = verify({"--baseline"});
   EXPECT_THAT(result.out, HasSubstr("baseline     run a equals the baseline's 6 steps"));
   EXPECT_THAT(result.out, HasSubstr(" " + curve + "\n"));
-  EXPECT_THAT(result.out, HasSubstr("not run      bench (not asked for); inference (not built yet)\n"));
+  EXPECT_THAT(result.out,
+              HasSubstr("not run      inference (no inference: in the case); bench (not "
+                        "asked for)\n"));
 }
 
 TEST_F(Baseline, TwinsThatAgreeOnSomethingElseAreNotReproduced) {

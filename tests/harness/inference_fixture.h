@@ -72,7 +72,7 @@ inline ToyInference toy_inference(double shift = 0.5, double noise = 0) {
     output.prompt = prompt;
     output.id = "greeting/" + std::to_string(prompt);
     output.text = "say " + std::to_string(prompt);
-    output.ids = {3, prompt + 1, 7};
+    output.ids = {3, 7, 2 * prompt + 1};
     std::vector<std::int64_t> prefix = output.ids;
     std::string completion;
     for (std::int64_t position = 0; position < header.max_new_tokens; ++position) {

@@ -47,10 +47,19 @@ TEST(Judge, ChecksThatVerifyDoesNotMakeAreShownAsNotRun) {
   JudgeInput input;
   input.runs = {missing_run("a"), missing_run("b")};
   const VerdictReport report = judge(input);
-  EXPECT_EQ(check_of(report, "inference").verdict, Verdict::kNotRun);
-  EXPECT_EQ(check_of(report, "inference").reason, "not_built");
   EXPECT_EQ(check_of(report, "bench").verdict, Verdict::kNotRun);
   EXPECT_EQ(check_of(report, "bench").reason, "not_asked");
+}
+
+TEST(Judge, OutputsOfRunsThatAreNotIntactAreNotJudged) {
+  JudgeInput input;
+  input.runs = {missing_run("a"), missing_run("b")};
+  EXPECT_EQ(check_of(judge(input), "inference").reason, "not_asked");
+  input.inference = InferenceInput{};
+  const VerdictReport report = judge(input);
+  EXPECT_EQ(check_of(report, "inference").verdict, Verdict::kNotRun);
+  EXPECT_EQ(check_of(report, "inference").reason, "run_failed");
+  EXPECT_FALSE(report.inference.judged);
 }
 
 TEST(Judge, ABaselineNobodyAskedForIsNotRun) {

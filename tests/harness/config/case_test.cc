@@ -174,7 +174,6 @@ TEST_F(ResolveCase, WhatIsNotBuiltYetIsSaid) {
                 AllOf(StartsWith("--set " + set), HasSubstr("not built yet"), HasSubstr(what)));
   };
   expect("train.eval_every=5", "train.eval_every");
-  expect("inference={prompts: p.jsonl}", "inference");
   expect("data.template=llama3", "chatml, text");
   expect("train.optimizer.name=sgd", "adamw");
   EXPECT_EQ(error_of(valid(), {"train.eval_every=0"}), "no error");

@@ -47,7 +47,8 @@ TEST(TerminalText, GreenSaysWhatWasComparedAndWhereItLies) {
 TEST(TerminalText, ChecksThatDidNotRunAreShown) {
   EXPECT_THAT(
       terminal_text(reproduced_report(), kPlain),
-      HasSubstr("not run      baseline and bench (not asked for); inference (not built yet)\n"));
+      HasSubstr("not run      inference (no inference: in the case); baseline and bench (not asked "
+                "for)\n"));
 }
 
 TEST(TerminalText, DivergenceHasStepFieldBothBitsDistanceAndTensors) {
@@ -169,9 +170,11 @@ TEST(TerminalText, ABaselineThatIsHitIsSaidWithItsCurve) {
       report.checks[2] = {"baseline", Verdict::kReproduced, "bitwise", "run a equals it"};
   const std::string text = terminal_text(report, kPlain);
   expect_fits(text);
-  EXPECT_THAT(text, HasSubstr("  baseline     run a equals it\n"
-                              "               curves/0123456789abcdef.jsonl\n"
-                              "  not run      bench (not asked for); inference (not built yet)\n"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("  baseline     run a equals it\n"
+                "               curves/0123456789abcdef.jsonl\n"
+                "  not run      inference (no inference: in the case); bench (not asked for)\n"));
 }
 
 TEST(TerminalText, ABaselineThatDiffersShowsStepFieldBitsAndSuspects) {

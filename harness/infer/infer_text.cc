@@ -1,0 +1,47 @@
+#include "harness/infer/infer_text.h"
+
+#include <cstdio>
+
+#include "harness/compare/comparability.h"
+
+namespace twinrun::harness {
+
+using protocol::InferenceFile;
+
+std::string measure_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", value);
+  return text;
+}
+
+std::string sample_id_text(const protocol::SampleId& id) {
+  if (const auto* integer = std::get_if<std::int64_t>(&id)) return std::to_string(*integer);
+  return std::get<std::string>(id);
+}
+
+std::string prompt_text(const InferenceFile& file, std::int64_t prompt) {
+  return "prompt " + std::to_string(prompt) + " (" +
+         sample_id_text(file.outputs[static_cast<std::size_t>(prompt)].id) + ")";
+}
+
+std::string place_text(const InferenceFile& file, const TokenPlace& at) {
+  return "token " + std::to_string(at.position) + " of " + prompt_text(file, at.prompt);
+}
+
+std::string difference_text(const InferenceFile& a, const OutputDifference& first,
+                            const std::string& other) {
+  const std::string place = first.position < 0 ? prompt_text(a, first.prompt)
+                                               : place_text(a, {first.prompt, first.position});
+  const bool told = !first.a.empty() || !first.b.empty();
+  return "differ from " + other + " at " + place + ", in " + first.field +
+         (told ? ": " + first.b + ", there " + first.a : "");
+}
+
+std::string first_field_text(const nlohmann::json& here, const nlohmann::json& there) {
+  const auto differences = json_differences(here, there);
+  if (differences.empty()) return "nothing";
+  const Difference& first = differences.front();
+  return first.field + " is " + first.a.dump() + " here and " + first.b.dump() + " there";
+}
+
+}  // namespace twinrun::harness
