@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """infer_vs_transformers.py BUILD: greedy answers of twinrun-train against transformers' generate.
 
-SmolLM2 with a LoRA adapter (rank 8 on all linears), one batch of 8 prompts, 64 new tokens each, with
-key-value cache; fresh processes in turns, the order changing from round to round. Loading is not
+SmolLM2 with a LoRA adapter (rank 8 on all linears), one batch of 8 prompts, 64 new tokens each,
+with key-value cache; fresh processes in turns, the order changing from round to round. Loading is not
 counted. Ours keeps log-probabilities and the 20 most probable tokens of each position besides;
 generate keeps tokens alone, its end token disabled. At least one of our answers has to take all 64
 tokens, so that the batch does: rows that ended are computed to its end.
 
-TWINRUN_PYTHON of ci/bootstrap runs it. Prints the seconds of each turn, the medians and their ratio.
+TWINRUN_PYTHON of ci/bootstrap runs it. Prints seconds of each turn, medians and their ratio.
 """
 
 import argparse
@@ -74,7 +74,8 @@ def ours(options, run):
     command = [options.build / "bin/twinrun-train", "infer", run / "config.json", "--run-dir", run]
     out = call(command + ["--prompts", run.parent / "prompts.jsonl"])
     seconds = float(re.search(r"new tokens in ([0-9.]+) s", out).group(1))
-    answers = [json.loads(line) for line in (run / "inference.jsonl").read_text().splitlines()][1:-1]
+    lines = (run / "inference.jsonl").read_text().splitlines()
+    answers = [json.loads(line) for line in lines[1:-1]]
     if max(len(answer["tokens"]) for answer in answers) != NEW_TOKENS:
         sys.exit(f"every answer ended before {NEW_TOKENS} tokens: the work is not the same")
     return seconds, [answer["ids"] for answer in answers]

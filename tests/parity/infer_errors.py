@@ -1,5 +1,5 @@
-"""What ci/make-reference and `twinrun-train infer` say to bad input where there is a tokenizer: exit
-code 2, a message that names the thing, nothing written."""
+"""What ci/make-reference and `twinrun-train infer` say to bad input where there is a tokenizer:
+exit code 2, a message that names the thing, nothing written."""
 
 import hashlib
 import json
@@ -82,7 +82,8 @@ def drop_one(tensors):
 
 def bad_references(test):
     test.reference("is missing", adapter=test.adapter("dropped", tensors=drop_one))
-    test.reference("gate_proj.lora_B.weight is missing", adapter=test.adapter("renamed", tensors=rename_one))
+    renamed = test.adapter("renamed", tensors=rename_one)
+    test.reference("gate_proj.lora_B.weight is missing", adapter=renamed)
     test.reference("size mismatch", adapter=test.adapter("rank", config={"r": 4}))
     test.reference("adapter_config.json", adapter=test.parity.scratch)
     test.reference("cut", adapter=test.adapter("cut", size=5000))
