@@ -212,7 +212,7 @@ TEST(ParseInferencePromptTest, NamesTheFieldThatIsWrong) {
       {[&](auto& o) { o.top.pop_back(); }, "'top' should have one entry"},
       {[&](auto& o) { o.top[3].pop_back(); }, "'top[3]' should have"},
       {[&](auto& o) {
-         o.top[3].push_back({11, -50});
+         o.top[3].push_back({13, -50});
        },
        "'top[3]' should have"},
       {[&](auto& o) { o.top[3][2].logprob = nan; }, "'top[3][2]'"},
