@@ -64,6 +64,23 @@ TEST(PortableGemmFuzz, TenThousandShapesHaveTheSameBitsOnEveryInstructionSet) {
   }
 }
 
+TEST(PortableGemm, IsTheDefinitionAcrossBlocksOfK) {
+  for (std::uint32_t seed = 0; seed < 48; ++seed) {
+    const RandomGemm random(seed, 1000);
+    for (const Isa isa : isas()) {
+      const auto c = product(random, isa);
+      std::int64_t count = 0;
+      for (std::int64_t i = seed % 5; i < random.gemm.m; i += 5) {
+        for (std::int64_t j = 0; j < random.gemm.n; j += 3) {
+          const auto at = static_cast<std::size_t>(i * random.gemm.c_row + j);
+          count += random.defined(i, j) && !same(c[at], random.by_definition(i, j)) ? 1 : 0;
+        }
+      }
+      ASSERT_EQ(count, 0) << cpu_kernels(isa).name << ", " << random.name();
+    }
+  }
+}
+
 TEST(PortableGemm, TouchesNothingBesideC) {
   const RandomGemm random(7);
   for (const Isa isa : isas()) {

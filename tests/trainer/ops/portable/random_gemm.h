@@ -14,7 +14,8 @@ namespace twinrun::trainer::portable {
 /// A product of a random shape, layout and kind over values of every size: ordinary ones, zeros of
 /// both signs, subnormal and huge ones. Padded leading dimensions, so that rows need not touch.
 struct RandomGemm {
-  explicit RandomGemm(std::uint32_t seed);
+  /// `more_k`: added to k.
+  explicit RandomGemm(std::uint32_t seed, std::int64_t more_k = 0);
 
   /// The product into a copy of `c`; the storage stays that of this object.
   Gemm with(std::vector<float>& c_copy) const {
@@ -56,13 +57,14 @@ inline float random_value(std::mt19937& random) {
   }
 }
 
-inline RandomGemm::RandomGemm(std::uint32_t seed_) : seed(seed_) {
+inline RandomGemm::RandomGemm(std::uint32_t seed_, std::int64_t more_k) : seed(seed_) {
   std::mt19937 random(seed);
   const auto below = [&](std::uint32_t n) { return static_cast<std::int64_t>(random() % n); };
   const auto kind = random() % 8;
   gemm.m = 1 + below(random() % 4 == 0 ? 200 : 70);
   gemm.n = 1 + below(random() % 4 == 0 ? 200 : 70);
-  gemm.k = below(random() % 4 == 0 ? 600 : 90);
+  gemm.k = more_k + below(random() % 4 == 0 ? 600 : 90);
+  if (kind == 1 || kind == 2) gemm.m += more_k;
   if (kind == 1) gemm.range = KRange::kUpTo, gemm.k = gemm.m;
   if (kind == 2) gemm.range = KRange::kFrom, gemm.k = gemm.m;
   if (kind == 3) gemm.range = KRange::kOutLower, gemm.n = gemm.m;
