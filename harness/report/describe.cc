@@ -63,7 +63,7 @@ void add_fact(Facts& facts, const std::string& name, const std::string& text, bo
   facts.rows.push_back({name, {known ? text : "not recorded", code && known}});
 }
 
-void add_divergence(Section& section, const json& first, const std::string& a,
+void add_divergence(ReportSection& section, const json& first, const std::string& a,
                     const std::string& b) {
   Facts facts;
   const std::string field = text_at(first, "/field");
@@ -95,7 +95,7 @@ void add_divergence(Section& section, const json& first, const std::string& a,
   section.blocks.emplace_back(bullets);
 }
 
-void add_differences(Section& section, const json& list, const std::string& a,
+void add_differences(ReportSection& section, const json& list, const std::string& a,
                      const std::string& b) {
   Table table{{"field", a, b}, {}};
   for (const json& difference : list) {
@@ -120,7 +120,7 @@ Document describe(const VerdictFile& verdict, const Evidence& evidence, const st
   document.sentence = headline(verdict);
   document.meaning = meaning_of(verdict.verdict);
   document.alarms = evidence.broken();
-  for (Section& section : std::vector<Section>{
+  for (ReportSection& section : std::vector<ReportSection>{
            compared_section(verdict, evidence), divergence_section(verdict),
            curves_section(verdict, evidence), baseline_section(verdict), inference_section(verdict),
            cost_section(verdict, evidence), controls_section(verdict),

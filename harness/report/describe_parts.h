@@ -8,28 +8,28 @@ namespace twinrun::harness {
 
 // The sections of describe(), in its order; one without blocks is left out.
 
-Section compared_section(const VerdictFile& verdict, const Evidence& evidence);
-Section divergence_section(const VerdictFile& verdict);
-Section curves_section(const VerdictFile& verdict, const Evidence& evidence);
-Section baseline_section(const VerdictFile& verdict);
-Section inference_section(const VerdictFile& verdict);
-Section cost_section(const VerdictFile& verdict, const Evidence& evidence);
-Section controls_section(const VerdictFile& verdict);
-Section runs_section(const VerdictFile& verdict, const Evidence& evidence);
-Section inputs_section(const VerdictFile& verdict, const Evidence& evidence);
-Section machine_section(const Evidence& evidence);
-Section differences_section(const VerdictFile& verdict);
-Section again_section(const VerdictFile& verdict);
-Section limits_section(const VerdictFile& verdict, const Evidence& evidence);
-Section vouching_section(const VerdictFile& verdict, const std::string& made);
+ReportSection compared_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection divergence_section(const VerdictFile& verdict);
+ReportSection curves_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection baseline_section(const VerdictFile& verdict);
+ReportSection inference_section(const VerdictFile& verdict);
+ReportSection cost_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection controls_section(const VerdictFile& verdict);
+ReportSection runs_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection inputs_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection machine_section(const Evidence& evidence);
+ReportSection differences_section(const VerdictFile& verdict);
+ReportSection again_section(const VerdictFile& verdict);
+ReportSection limits_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection vouching_section(const VerdictFile& verdict, const std::string& made);
 
 // Shared by them.
 
 /// First step that differs, with its bits and tensors; `a`, `b` name the sides.
-void add_divergence(Section& section, const nlohmann::json& first, const std::string& a,
+void add_divergence(ReportSection& section, const nlohmann::json& first, const std::string& a,
                     const std::string& b);
 /// A table of fields that differ, at most `limit` of them, and how many more there are.
-void add_differences(Section& section, const nlohmann::json& list, const std::string& a,
+void add_differences(ReportSection& section, const nlohmann::json& list, const std::string& a,
                      const std::string& b);
 /// A row, unless `text` is empty: then "not recorded".
 void add_fact(Facts& facts, const std::string& name, const std::string& text, bool code = false);

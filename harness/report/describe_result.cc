@@ -54,7 +54,7 @@ std::string why_not_drawn(const RunEvidence* run, const std::string& name) {
   return whole || begun ? "" : "run " + name + ": " + run->problem;
 }
 
-void add_curves(Section& section, const RunEvidence& a, const RunEvidence& b,
+void add_curves(ReportSection& section, const RunEvidence& a, const RunEvidence& b,
                 const json& first_step) {
   const std::int64_t steps = std::min(a.view.summary.last_step, b.view.summary.last_step);
   for (const RunEvidence* run : {&a, &b}) {
@@ -72,8 +72,8 @@ void add_curves(Section& section, const RunEvidence& a, const RunEvidence& b,
 
 }  // namespace
 
-Section compared_section(const VerdictFile& verdict, const Evidence& evidence) {
-  Section section{"compared", "What was compared, and how often", {}};
+ReportSection compared_section(const VerdictFile& verdict, const Evidence& evidence) {
+  ReportSection section{"compared", "What was compared, and how often", {}};
   const json& value = verdict.value;
   Facts facts;
   std::vector<std::string> names;
@@ -105,8 +105,8 @@ Section compared_section(const VerdictFile& verdict, const Evidence& evidence) {
   return section;
 }
 
-Section divergence_section(const VerdictFile& verdict) {
-  Section section{"divergence", "First divergence", {}};
+ReportSection divergence_section(const VerdictFile& verdict) {
+  ReportSection section{"divergence", "First divergence", {}};
   const json pair = deciding_pair(verdict);
   if (!pair.is_object()) return section;
   const std::string a = "run " + text_at(pair, "/a"), b = "run " + text_at(pair, "/b");
@@ -127,8 +127,8 @@ Section divergence_section(const VerdictFile& verdict) {
   return section;
 }
 
-Section curves_section(const VerdictFile& verdict, const Evidence& evidence) {
-  Section section{"curves", "Loss of both runs, step by step", {}};
+ReportSection curves_section(const VerdictFile& verdict, const Evidence& evidence) {
+  ReportSection section{"curves", "Loss of both runs, step by step", {}};
   const json pair = deciding_pair(verdict);
   if (!pair.is_object()) return section;
   const RunEvidence* a = evidence.find(text_at(pair, "/a"));
@@ -149,8 +149,8 @@ Section curves_section(const VerdictFile& verdict, const Evidence& evidence) {
   return section;
 }
 
-Section baseline_section(const VerdictFile& verdict) {
-  Section section{"baseline", "Baseline", {}};
+ReportSection baseline_section(const VerdictFile& verdict) {
+  ReportSection section{"baseline", "Baseline", {}};
   const json baseline = at(verdict.value, "/baseline");
   if (!baseline.is_object()) return section;
   const std::string message = text_at(check_named(verdict, "baseline"), "/message");
@@ -175,8 +175,8 @@ Section baseline_section(const VerdictFile& verdict) {
   return section;
 }
 
-Section inference_section(const VerdictFile& verdict) {
-  Section section{"inference", "Outputs of the adapter", {}};
+ReportSection inference_section(const VerdictFile& verdict) {
+  ReportSection section{"inference", "Outputs of the adapter", {}};
   const json check = check_named(verdict, "inference");
   if (did_not_run(check)) return section;
   section.blocks.emplace_back(
@@ -199,8 +199,8 @@ Section inference_section(const VerdictFile& verdict) {
   return section;
 }
 
-Section cost_section(const VerdictFile& verdict, const Evidence& evidence) {
-  Section section{"cost", "What reproducibility costs", {}};
+ReportSection cost_section(const VerdictFile& verdict, const Evidence& evidence) {
+  ReportSection section{"cost", "What reproducibility costs", {}};
   if (const json check = check_named(verdict, "bench"); !did_not_run(check)) {
     section.blocks.emplace_back(
         Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});

@@ -32,7 +32,7 @@ std::string number_text(const char* format, double value) {
   return text;
 }
 
-void add_run_facts(Section& section, const RunEvidence& run) {
+void add_run_facts(ReportSection& section, const RunEvidence& run) {
   Facts facts;
   const json& stated = run.stated;
   add_fact(facts, "run", run.name + (run.control ? " (control)" : ""));
@@ -91,8 +91,8 @@ void add_manifest(Facts& facts, const json& manifest, const std::string& name,
 
 }  // namespace
 
-Section controls_section(const VerdictFile& verdict) {
-  Section section{"controls", "Controls: would a difference have been found?", {}};
+ReportSection controls_section(const VerdictFile& verdict) {
+  ReportSection section{"controls", "Controls: would a difference have been found?", {}};
   const json controls = list_at(verdict.value, "/controls");
   if (controls.empty()) return section;
   Table table{{"control", "asks", "result", "found"}, {}};
@@ -111,8 +111,8 @@ Section controls_section(const VerdictFile& verdict) {
   return section;
 }
 
-Section runs_section(const VerdictFile&, const Evidence& evidence) {
-  Section section{"runs", "The runs", {}};
+ReportSection runs_section(const VerdictFile&, const Evidence& evidence) {
+  ReportSection section{"runs", "The runs", {}};
   if (evidence.runs.empty()) return section;
   section.blocks.emplace_back(Paragraph{
       "A record is a file of one line a step. Each line carries a SHA-256 over itself and "
@@ -121,8 +121,8 @@ Section runs_section(const VerdictFile&, const Evidence& evidence) {
   return section;
 }
 
-Section inputs_section(const VerdictFile& verdict, const Evidence& evidence) {
-  Section section{"inputs", "Inputs and settings", {}};
+ReportSection inputs_section(const VerdictFile& verdict, const Evidence& evidence) {
+  ReportSection section{"inputs", "Inputs and settings", {}};
   Facts facts;
   add_fact(facts, "identity (SHA-256 of the settings below)",
            text_at(verdict.value, "/case/identity"), true);
@@ -154,8 +154,8 @@ Section inputs_section(const VerdictFile& verdict, const Evidence& evidence) {
   return section;
 }
 
-Section machine_section(const Evidence& evidence) {
-  Section section{"machine", "Machine and programs", {}};
+ReportSection machine_section(const Evidence& evidence) {
+  ReportSection section{"machine", "Machine and programs", {}};
   const RunEvidence* run = evidence.first_that_holds();
   if (run == nullptr) return section;
   const json& manifest = run->view.manifest;
@@ -177,8 +177,8 @@ Section machine_section(const Evidence& evidence) {
   return section;
 }
 
-Section differences_section(const VerdictFile& verdict) {
-  Section section{"differences", "What else differed between the runs", {}};
+ReportSection differences_section(const VerdictFile& verdict) {
+  ReportSection section{"differences", "What else differed between the runs", {}};
   const json pair = deciding_pair(verdict);
   const json suspects = list_at(pair, "/suspects");
   if (suspects.empty()) return section;

@@ -18,8 +18,8 @@ std::string compare_command_line(const VerdictFile& verdict) {
 
 }  // namespace
 
-Section again_section(const VerdictFile& verdict) {
-  Section section{"again", "How to check this again, offline", {}};
+ReportSection again_section(const VerdictFile& verdict) {
+  ReportSection section{"again", "How to check this again, offline", {}};
   section.blocks.emplace_back(Paragraph{
       "In the folder of verdict.json, on any x86-64 Linux machine with twinrun, without GPU and "
       "network. The first command judges the records again, the second shows whether this is the "
@@ -39,8 +39,8 @@ Section again_section(const VerdictFile& verdict) {
   return section;
 }
 
-Section limits_section(const VerdictFile& verdict, const Evidence& evidence) {
-  Section section{"limits", "What was not shown", {}};
+ReportSection limits_section(const VerdictFile& verdict, const Evidence& evidence) {
+  ReportSection section{"limits", "What was not shown", {}};
   Bullets bullets;
   const auto add = [&](const std::string& text) { bullets.items.push_back({text, false}); };
   for (const json& check : list_at(verdict.value, "/checks")) {
@@ -68,8 +68,8 @@ Section limits_section(const VerdictFile& verdict, const Evidence& evidence) {
   return section;
 }
 
-Section vouching_section(const VerdictFile& verdict, const std::string& made) {
-  Section section{"vouching", "Who vouches for this", {}};
+ReportSection vouching_section(const VerdictFile& verdict, const std::string& made) {
+  ReportSection section{"vouching", "Who vouches for this", {}};
   const json& value = verdict.value;
   section.blocks.emplace_back(
       Paragraph{"Nobody: this report is NOT SIGNED, and twinrun does not know who ran it. Whoever "

@@ -46,7 +46,7 @@ struct Chart {
 };
 using Block = std::variant<Paragraph, Facts, Table, Bullets, CodeBlock, Chart>;
 
-struct Section {
+struct ReportSection {
   std::string id;  ///< [a-z-]+, of ours
   std::string title;
   std::vector<Block> blocks;
@@ -58,7 +58,7 @@ struct Document {
   std::string sentence;             ///< behind the verdict
   std::string meaning;              ///< of the verdict, for one who never saw twinrun
   std::vector<std::string> alarms;  ///< evidence that does not hold; stands before all else
-  std::vector<Section> sections;
+  std::vector<ReportSection> sections;
 };
 
 /// One self-contained HTML file: no script, nothing loaded, a content security policy that forbids

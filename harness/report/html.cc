@@ -133,7 +133,7 @@ std::string top_text(const Document& document) {
             words(alarm) + "</p>\n";
   }
   text += "<nav aria-label=\"Sections\">";
-  for (const Section& section : document.sections) {
+  for (const ReportSection& section : document.sections) {
     text += "<a href=\"#" + section.id + "\">" + words(section.title) + "</a> ";
   }
   return text + "</nav>\n";
@@ -143,7 +143,7 @@ std::string top_text(const Document& document) {
 
 std::string to_html(const Document& document) {
   std::string text = head_text(document) + "<body>\n<main>\n" + top_text(document);
-  for (const Section& section : document.sections) {
+  for (const ReportSection& section : document.sections) {
     std::string part =
         "<section id=\"" + section.id + "\">\n<h2>" + words(section.title) + "</h2>\n";
     for (const Block& block : section.blocks) {

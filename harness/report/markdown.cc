@@ -104,7 +104,7 @@ std::string to_markdown(const Document& document) {
         "\n> **The evidence beside this verdict does not hold.** " + markdown_text(alarm) + "\n";
   }
   const std::string cut = "\n*Cut here; verdict.json has the rest.*\n";
-  for (const Section& section : document.sections) {
+  for (const ReportSection& section : document.sections) {
     std::string part = "\n### " + markdown_text(section.title) + "\n";
     for (const Block& block : section.blocks) {
       part += "\n" + std::visit([](const auto& value) { return block_text(value); }, block);
