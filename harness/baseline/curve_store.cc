@@ -1,7 +1,5 @@
 #include "harness/baseline/curve_store.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,10 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-fs::path folder_of(const fs::path& file) {
-  return file.has_parent_path() ? file.parent_path() : fs::path(".");
-}
-
 [[noreturn]] void fail(const std::string& doing, const fs::path& path, int error) {
   throw std::runtime_error("cannot " + doing + " " + path.string() + ": " + std::strerror(error));
 }
@@ -35,20 +29,6 @@ void remove_file(const fs::path& file) {
 }
 
 }  // namespace
-
-FolderLock::FolderLock(const fs::path& folder) {
-  fd_ = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd_ < 0) fail("open", folder, errno);
-  int locked = -1;
-  while ((locked = ::flock(fd_, LOCK_EX)) != 0 && errno == EINTR) {
-  }
-  if (locked == 0) return;
-  const int error = errno;
-  ::close(fd_);
-  fail("lock", folder, error);
-}
-
-FolderLock::~FolderLock() { ::close(fd_); }
 
 void install_curve(const fs::path& file, const std::string& record, const json& description) {
   settle_curve(file);
@@ -66,7 +46,7 @@ void install_curve(const fs::path& file, const std::string& record, const json& 
   }
   // The new curve stands. Should this fail, readers find its record where it is.
   replace(new_record, file);
-  protocol::sync_folder(folder_of(file));
+  protocol::sync_folder(protocol::folder_of(file));
 }
 
 void settle_curve(const fs::path& file) {
@@ -86,7 +66,7 @@ void remove_curve(const fs::path& file) {
   settle_curve(file);
   remove_file(description_of(file));
   remove_file(file);
-  protocol::sync_folder(folder_of(file));
+  protocol::sync_folder(protocol::folder_of(file));
 }
 
 std::vector<fs::path> curves_in(const fs::path& folder) {

@@ -7,21 +7,6 @@
 
 namespace twinrun::harness {
 
-/// Holds the folder of curves for one process that changes it, by an advisory lock on the folder
-/// itself: nothing is left behind, and a process that dies lets go.
-///
-/// Waits for another holder. Throws std::runtime_error if the folder cannot be opened or locked.
-class FolderLock {
- public:
-  explicit FolderLock(const std::filesystem::path& folder);
-  ~FolderLock();
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int fd_ = -1;
-};
-
 /// Puts `record` and `description` in the place of the curve `file`, both or neither.
 ///
 /// The record is written as unfinished_of(file), then the description replaces the old one: that is

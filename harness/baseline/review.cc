@@ -1,12 +1,12 @@
 #include "harness/baseline/review.h"
 
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <variant>
 
 #include "harness/baseline/curve_store.h"
 #include "harness/exit_code.h"
+#include "harness/launch/folder_lock.h"
+#include "harness/protocol/append_file.h"
 #include "harness/protocol/record_reader.h"
 
 namespace twinrun::harness {
@@ -14,13 +14,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-
-std::string read_whole(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return text;
-}
 
 Curve read_pending(const fs::path& file) {
   if (!curve_exists(file)) {
@@ -79,9 +72,8 @@ void judge_pending(Listed& listed) {
 
 fs::path accept_curve(const fs::path& pending, const Acceptance& acceptance,
                       const std::string& head) {
-  const fs::path folder = pending.has_parent_path() ? pending.parent_path() : fs::path(".");
   if (!curve_exists(pending)) read_pending(pending);
-  const FolderLock lock(folder);
+  const FolderLock lock(protocol::folder_of(pending));
   const Curve curve = read_pending(pending);
   require_head(curve, head);
   const fs::path file = accepted_of(pending);
@@ -92,7 +84,7 @@ fs::path accept_curve(const fs::path& pending, const Acceptance& acceptance,
       {"when", acceptance.when},
       {"why", acceptance.why},
       {"verdict_sha256", curve.description.at("made_by").at("verdict_sha256")}};
-  const std::string record = read_whole(curve.record);
+  const std::string record = protocol::read_file(curve.record);
   // Read twice, so checked twice.
   if (protocol::to_hex(protocol::sha256(record)) != description.at("sha256")) {
     throw EvidenceError("the pending curve " + pending.string() + " changed while it was read");
@@ -103,9 +95,8 @@ fs::path accept_curve(const fs::path& pending, const Acceptance& acceptance,
 }
 
 void reject_curve(const fs::path& pending) {
-  const fs::path folder = pending.has_parent_path() ? pending.parent_path() : fs::path(".");
   if (!curve_exists(pending)) read_pending(pending);
-  const FolderLock lock(folder);
+  const FolderLock lock(protocol::folder_of(pending));
   if (!curve_exists(pending)) read_pending(pending);
   remove_curve(pending);
 }

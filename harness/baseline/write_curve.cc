@@ -9,6 +9,8 @@
 #include "harness/baseline/curve.h"
 #include "harness/baseline/curve_store.h"
 #include "harness/exit_code.h"
+#include "harness/launch/folder_lock.h"
+#include "harness/protocol/append_file.h"
 
 namespace twinrun::harness {
 namespace {
@@ -31,13 +33,6 @@ void require_writable_folder(const fs::path& folder, const std::string& flag) {
   if (access(folder.c_str(), W_OK | X_OK) != 0) {
     throw UsageError(flag + ": the folder '" + folder.string() + "' may not be written to");
   }
-}
-
-std::string read_whole(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), {});
-  if (!file) throw std::runtime_error("cannot read " + path.string());
-  return text;
 }
 
 void require_whole(const RunView& run) {
@@ -72,7 +67,7 @@ CurveTarget curve_target(const std::string& text, const std::string& flag) {
   if (path.extension() != ".jsonl") {
     throw UsageError(flag + ": '" + text + "' has to end in .jsonl, or to be a folder");
   }
-  require_writable_folder(path.has_parent_path() ? path.parent_path() : fs::path("."), flag);
+  require_writable_folder(protocol::folder_of(path), flag);
   require_new(path, flag);
   return {path, false};
 }
@@ -82,9 +77,9 @@ fs::path write_curve(const CurveTarget& target, const RunView& run, const std::s
   require_whole(run);
   const fs::path file =
       target.folder ? target.path / (fingerprint(comparability_key(run)) + ".jsonl") : target.path;
-  const FolderLock lock(file.has_parent_path() ? file.parent_path() : fs::path("."));
+  const FolderLock lock(protocol::folder_of(file));
   require_new(file, "no curve was written");
-  const std::string record = read_whole(run.dir / "steps.jsonl");
+  const std::string record = protocol::read_file(run.dir / "steps.jsonl");
   install_curve(file, record, describe(run, record, verdict_text, date));
   return file;
 }
@@ -94,7 +89,7 @@ Proposal propose_curve(const fs::path& folder, const RunView& run, const std::st
   require_whole(run);
   const FolderLock lock(folder);
   const fs::path file = pending_of(folder / (fingerprint(comparability_key(run)) + ".jsonl"));
-  const std::string record = read_whole(run.dir / "steps.jsonl");
+  const std::string record = protocol::read_file(run.dir / "steps.jsonl");
   const json description = describe(run, record, verdict_text, date);
   const Curve before = read_curve(file);
   if (before.intact() && before.sha256 == description.at("sha256")) return {file, false};

@@ -5,17 +5,13 @@
 #include <map>
 
 #include "harness/protocol/canonical_json.h"
+#include "harness/report/json_fields.h"
 #include "harness/report/verdict_json.h"
 
 namespace twinrun::harness {
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
 
 json to_json(const ArmSpec& arm) {
   return {{"name", arm.name},

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdio>
 
 #include "harness/bench/bench_report.h"
 #include "harness/report/terminal.h"
@@ -9,12 +8,6 @@ namespace twinrun::harness {
 namespace {
 
 constexpr std::size_t kNameColumns = 42;
-
-std::string format(const char* pattern, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, pattern, value);
-  return text;
-}
 
 std::string padded(const std::string& text, std::size_t width) {
   return text + std::string(width - std::min(width, columns(text)), ' ');
@@ -44,9 +37,9 @@ std::string row_of(const ComparisonResult& result) {
     return row(label_of(result), padded("not measured: no time was left", 32) + blocks);
   }
   const std::string interval =
-      format("%.4f", *estimate.low) + " to " + format("%.4f", *estimate.high);
-  return row(label_of(result), format("%.4f", *estimate.ratio) + "  " + padded(interval, 16) +
-                                   right(format("%.2f", 100 * estimate.half_width), 6) + "  " +
+      number_text("%.4f", *estimate.low) + " to " + number_text("%.4f", *estimate.high);
+  return row(label_of(result), number_text("%.4f", *estimate.ratio) + "  " + padded(interval, 16) +
+                                   right(number_text("%.2f", 100 * estimate.half_width), 6) + "  " +
                                    blocks);
 }
 
@@ -69,26 +62,17 @@ std::string headline(const BenchVerdict& judged) {
   return "nothing was measured";
 }
 
-std::string colored(Verdict verdict, bool color) {
-  const std::string word = bench_verdict_name(verdict);
-  if (!color) return word;
-  const char* paint = verdict == Verdict::kReproduced         ? "\x1b[1;32m"
-                      : verdict == Verdict::kSlowdownExceeded ? "\x1b[1;31m"
-                                                              : "\x1b[1;33m";
-  return paint + word + "\x1b[0m";
-}
-
 std::string resolution(const BenchReport& report) {
   std::string text;
   for (const ComparisonResult& result : report.judged.results) {
     if (result.spec.kind != ComparisonSpec::Kind::kCandidate || !result.estimate.ratio) continue;
     text += (text.empty() ? "" : "; ") + result.spec.name + ": a change of " +
-            format("%.2f %%", 100 * result.estimate.smallest_effect) +
+            number_text("%.2f %%", 100 * result.estimate.smallest_effect) +
             " would have been seen with probability 0.8";
   }
   if (report.judged.widened > 0) {
     text += (text.empty() ? "" : "; ") + std::string("intervals are wider by ") +
-            format("%.2f %%", 100 * report.judged.widened) + ", the distance of A/A from 1";
+            number_text("%.2f %%", 100 * report.judged.widened) + ", the distance of A/A from 1";
   }
   return text;
 }
@@ -97,12 +81,13 @@ std::string resolution(const BenchReport& report) {
 
 std::string bench_text(const BenchReport& report, const std::filesystem::path& folder, bool color) {
   const BenchVerdict& judged = report.judged;
-  std::string text = colored(judged.verdict, color) + "  " + one_line(report.case_name) + "\n";
+  std::string text = colored(judged.verdict, bench_verdict_name(judged.verdict), color) + "  " +
+                     one_line(report.case_name) + "\n";
   text += paragraph("", headline(judged));
   const Check& control = judged.checks.front();
   if (control.message != headline(judged)) text += paragraph("controls", control.message);
   text += "\n" + row("time of a step, arm / reference",
-                     "ratio   " + format("%g", 100 * report.settings.confidence) +
+                     "ratio   " + number_text("%g", 100 * report.settings.confidence) +
                          " % interval     +- %     blocks  left out");
   for (const ComparisonResult& result : judged.results) text += row_of(result);
   text += "\n";
@@ -115,7 +100,7 @@ std::string bench_text(const BenchReport& report, const std::filesystem::path& f
   if (device.is_object() && device.contains("name") && device.at("name").is_string()) {
     text += paragraph("device", device.at("name").get<std::string>());
   }
-  text += paragraph("cost", format("%.0f s", report.seconds) + ", " +
+  text += paragraph("cost", number_text("%.0f s", report.seconds) + ", " +
                                 std::to_string(report.state.processes) + " process" +
                                 (report.state.processes == 1 ? "" : "es") + "; seed " +
                                 std::to_string(report.state.seed));

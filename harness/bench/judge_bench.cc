@@ -18,12 +18,6 @@ std::string ratio_text(const Estimate& estimate) {
   return text;
 }
 
-std::string number(const char* format, double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 ComparisonResult result_of(const ComparisonState& state, const BenchSettings& settings) {
   ComparisonResult result{state.spec, "measured", state.failed_reason, state.failed_message,
                           estimate(state.blocks, settings.confidence)};
@@ -76,7 +70,7 @@ Check judge_control(const ComparisonResult& result, const BenchSettings& setting
   if (!tells) {
     return {"controls", Verdict::kInconclusive, "control_too_wide",
             result.spec.name + " is " + ratio_text(estimate) + ": too wide to tell a delay of " +
-                number("%g %%", settings.delay * 100) +
+                number_text("%g %%", settings.delay * 100) +
                 " from none; give it more time or a quieter machine"};
   }
   if (result.spec.kind == Kind::kSameAgain) {
@@ -90,7 +84,7 @@ Check judge_control(const ComparisonResult& result, const BenchSettings& setting
   const bool seen = *estimate.low > 1 && off <= settings.delay / 2;
   if (seen) return {"controls", Verdict::kReproduced, "passed", "both controls passed"};
   return {"controls", Verdict::kInvalid, "delay_not_seen",
-          "a delay of " + number("%g %%", settings.delay * 100) + " was injected, but " +
+          "a delay of " + number_text("%g %%", settings.delay * 100) + " was injected, but " +
               result.spec.name + " is " + ratio_text(estimate)};
 }
 
@@ -99,7 +93,7 @@ Check judge_candidate(const ComparisonResult& result, const BenchSettings& setti
   const Estimate& estimate = result.estimate;
   const std::string text = result.spec.arm.name + " takes " + ratio_text(estimate) + " times " +
                            result.spec.reference.name + ", ";
-  const std::string budget = "the budget of " + number("%g", settings.budget);
+  const std::string budget = "the budget of " + number_text("%g", settings.budget);
   const bool within = *estimate.high <= settings.budget;
   const bool exceeded = *estimate.low > settings.budget;
   if (within) return {"slowdown", Verdict::kReproduced, "within_budget", text + "within " + budget};

@@ -4,17 +4,12 @@
 #include <stdexcept>
 
 #include "harness/protocol/sha256.h"
+#include "harness/report/text.h"
 
 namespace twinrun::harness {
 namespace {
 
 using Kind = ComparisonSpec::Kind;
-
-std::string percent(double fraction) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g %%", fraction * 100);
-  return text;
-}
 
 std::string file_word(const std::string& name) {
   std::string word;
@@ -93,7 +88,7 @@ std::vector<ComparisonSpec> plan_comparisons(const BenchSettings& settings) {
                   reference,
                   {.name = base + "-again", .numerics = base}});
   plan.push_back({Kind::kDelay,
-                  base + " + " + percent(settings.delay) + " delay",
+                  base + " + " + number_text("%g %%", settings.delay * 100) + " delay",
                   reference,
                   {base + "-delayed", base, settings.delay, {}}});
   add_switches(settings, plan);

@@ -1,9 +1,5 @@
 #include "harness/bench/session_file.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -20,14 +16,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr const char* kFileName = "windows.jsonl";
-
-int lock_folder(const fs::path& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw std::runtime_error(folder.string() + ": cannot be opened");
-  if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  close(fd);
-  throw UsageError("--out: another twinrun bench is measuring into '" + folder.string() + "'");
-}
 
 /// The file without its torn last line.
 std::string whole_lines(const fs::path& path) {
@@ -113,32 +101,28 @@ json parse_line(const std::string& line) {
 
 SessionFile::SessionFile(const fs::path& folder, const json& header, const BenchSettings& settings,
                          std::uint64_t seed)
-    : lock_(lock_folder(folder)) {
-  try {
-    state.seed = seed;
-    for (const ComparisonSpec& spec : plan_comparisons(settings)) {
-      state.comparisons.emplace_back().spec = spec;
-    }
-    const fs::path path = folder / kFileName;
-    const std::string text = whole_lines(path);
-    resumed_ = !text.empty();
-    if (resumed_) restore(folder, header);
-    file_ = std::make_unique<protocol::AppendFile>(path, protocol::AppendFile::Open::kContinue,
-                                                   text.size());
-    if (resumed_) return;
-    json first = header;
-    first.update({{"schema", kBenchSchema}, {"kind", "session"}, {"seed", seed}});
-    append(first);
-  } catch (...) {
-    close(lock_);
-    throw;
+    : lock_(folder, FolderLock::IfHeld::kGiveUp) {
+  if (!lock_.held()) {
+    throw UsageError("--out: another twinrun bench is measuring into '" + folder.string() + "'");
   }
+  state.seed = seed;
+  for (const ComparisonSpec& spec : plan_comparisons(settings)) {
+    state.comparisons.emplace_back().spec = spec;
+  }
+  const fs::path path = folder / kFileName;
+  const std::string text = whole_lines(path);
+  resumed_ = !text.empty();
+  if (resumed_) restore(folder, text, header);
+  file_ = std::make_unique<protocol::AppendFile>(path, protocol::AppendFile::Open::kContinue,
+                                                 text.size());
+  if (resumed_) return;
+  json first = header;
+  first.update({{"schema", kBenchSchema}, {"kind", "session"}, {"seed", seed}});
+  append(first);
 }
 
-SessionFile::~SessionFile() { close(lock_); }
-
-void SessionFile::restore(const fs::path& folder, const json& header) {
-  std::istringstream lines(whole_lines(folder / kFileName));
+void SessionFile::restore(const fs::path& folder, const std::string& text, const json& header) {
+  std::istringstream lines(text);
   Restorer restorer(state);
   int number = 0;
   for (std::string line; std::getline(lines, line);) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/bench/session.h"
+#include "harness/launch/folder_lock.h"
 #include "harness/protocol/append_file.h"
 
 namespace twinrun::harness {
@@ -24,9 +25,6 @@ class SessionFile {
   /// std::runtime_error if the file cannot be read or written.
   SessionFile(const std::filesystem::path& folder, const nlohmann::json& header,
               const BenchSettings& settings, std::uint64_t seed);
-  ~SessionFile();
-  SessionFile(const SessionFile&) = delete;
-  SessionFile& operator=(const SessionFile&) = delete;
 
   /// What stood there, ready to go on.
   SessionState state;
@@ -36,9 +34,10 @@ class SessionFile {
   void append(const nlohmann::json& fact);
 
  private:
-  void restore(const std::filesystem::path& folder, const nlohmann::json& header);
+  void restore(const std::filesystem::path& folder, const std::string& text,
+               const nlohmann::json& header);
 
-  int lock_ = -1;
+  FolderLock lock_;
   bool resumed_ = false;
   std::unique_ptr<protocol::AppendFile> file_;
 };

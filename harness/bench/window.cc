@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "harness/protocol/strict_json.h"
+#include "harness/report/json_fields.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -93,11 +94,6 @@ bool harmless(const std::string& reason) {
   constexpr std::array kHarmless = {"gpu_idle", "applications_clocks", "sw_power_cap", "sync_boost",
                                     "display_clocks"};
   return std::find(kHarmless.begin(), kHarmless.end(), reason) != kHarmless.end();
-}
-
-template <typename T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
 }
 
 template <typename T>

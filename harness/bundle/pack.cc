@@ -122,7 +122,7 @@ PackedBundle pack_bundle(const std::vector<BundleFile>& files, const fs::path& f
   PackedBundle packed{files.size() + 1, fs::file_size(temporary),
                       protocol::to_hex(protocol::sha256_file(temporary))};
   fs::rename(temporary, file);
-  protocol::sync_folder(file.has_parent_path() ? file.parent_path() : ".");
+  protocol::sync_folder(protocol::folder_of(file));
   return packed;
 }
 

@@ -1,7 +1,5 @@
 #include "harness/bundle/unpack.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -124,21 +122,7 @@ void require_tar(const fs::path& file) {
 
 UnpackedBundle::UnpackedBundle(const fs::path& file) {
   require_tar(file);
-  std::string name = (fs::temp_directory_path() / "twinrun-bundle-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) no_room(name);
-  folder_ = name;
-  try {
-    unpack(file);
-  } catch (...) {
-    std::error_code ignored;
-    fs::remove_all(folder_, ignored);
-    throw;
-  }
-}
-
-UnpackedBundle::~UnpackedBundle() {
-  std::error_code ignored;
-  fs::remove_all(folder_, ignored);
+  unpack(file);
 }
 
 bool UnpackedBundle::holds(const std::string& name) const {
@@ -165,7 +149,7 @@ void UnpackedBundle::unpack(const fs::path& file) {
                            : "'" + name + "' is in it twice or out of order");
     }
     // The list was checked: no name leaves the folder, and none stands in it twice.
-    const std::string digest = write_member(tar, folder_ / listed->name);
+    const std::string digest = write_member(tar, folder() / listed->name);
     if (digest != listed->digest) {
       broken(file, "'" + listed->name + "' has another SHA-256 than listed");
     }

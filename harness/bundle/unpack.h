@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "harness/launch/temporary_folder.h"
+
 namespace twinrun::harness {
 
 /// The content of a bundle in a folder of its own, which goes away with the object.
@@ -16,17 +18,14 @@ class UnpackedBundle {
   /// folder for temporary files has no room; EvidenceError where a byte, a name or the list does
   /// not hold.
   explicit UnpackedBundle(const std::filesystem::path& file);
-  ~UnpackedBundle();
-  UnpackedBundle(const UnpackedBundle&) = delete;
-  UnpackedBundle& operator=(const UnpackedBundle&) = delete;
 
-  const std::filesystem::path& folder() const { return folder_; }
+  const std::filesystem::path& folder() const { return folder_.path(); }
   const std::vector<std::string>& names() const { return names_; }  ///< sorted, without the list
   bool holds(const std::string& name) const;
 
  private:
   void unpack(const std::filesystem::path& file);
-  std::filesystem::path folder_;
+  TemporaryFolder folder_;
   std::vector<std::string> names_;
 };
 

@@ -13,6 +13,7 @@
 #include "harness/cli/workspace.h"
 #include "harness/config/case.h"
 #include "harness/exit_code.h"
+#include "harness/launch/folder_lock.h"
 #include "harness/report/progress.h"
 #include "harness/report/text.h"
 #include "harness/report/verdict_json.h"

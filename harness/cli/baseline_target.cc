@@ -13,6 +13,7 @@
 #include "harness/cli/workspace.h"
 #include "harness/config/case.h"
 #include "harness/exit_code.h"
+#include "harness/protocol/append_file.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -49,8 +50,7 @@ BaselineTarget baseline_target(const std::vector<std::string>& operands) {
   }
   if (extension == ".jsonl" || extension == ".json") {
     if (is_pending(path)) {
-      return {path.has_parent_path() ? path.parent_path() : fs::path("."), std::nullopt,
-              fs::path(path).replace_extension(".jsonl")};
+      return {protocol::folder_of(path), std::nullopt, fs::path(path).replace_extension(".jsonl")};
     }
     throw UsageError("'" + path.string() + "' is no pending curve: those end in .pending.jsonl");
   }

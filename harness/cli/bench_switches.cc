@@ -4,9 +4,9 @@
 #include <iterator>
 #include <optional>
 
-#include "harness/cli/temporary_folder.h"
 #include "harness/exit_code.h"
 #include "harness/launch/launch.h"
+#include "harness/launch/temporary_folder.h"
 #include "harness/protocol/strict_json.h"
 #include "harness/report/text.h"
 

@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "harness/cli/doctor_checks.h"
-#include "harness/cli/temporary_folder.h"
 #include "harness/launch/launch.h"
+#include "harness/launch/temporary_folder.h"
 #include "harness/protocol/strict_json.h"
 
 namespace twinrun::harness {

@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "harness/exit_code.h"
+#include "harness/protocol/append_file.h"
 
 namespace twinrun::harness {
 namespace {
@@ -72,7 +73,7 @@ void claim_folder(const fs::path& folder, const std::string& flag) {
 
 void require_file_place(const fs::path& file, const std::string& flag) {
   std::error_code ignored;
-  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  const fs::path folder = protocol::folder_of(file);
   if (!file.has_filename() || fs::is_directory(file, ignored)) {
     throw UsageError(flag + ": '" + file.string() + "' is a folder; name a file");
   }

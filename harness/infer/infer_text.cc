@@ -1,18 +1,13 @@
 #include "harness/infer/infer_text.h"
 
-#include <cstdio>
-
 #include "harness/compare/comparability.h"
+#include "harness/report/text.h"
 
 namespace twinrun::harness {
 
 using protocol::InferenceFile;
 
-std::string measure_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3g", value);
-  return text;
-}
+std::string measure_text(double value) { return number_text("%.3g", value); }
 
 std::string sample_id_text(const protocol::SampleId& id) {
   if (const auto* integer = std::get_if<std::int64_t>(&id)) return std::to_string(*integer);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
@@ -110,7 +112,20 @@ void write_file_atomically(const std::filesystem::path& path, const std::string&
   }
   ::close(fd);
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail("replace", path);
-  sync_folder(path.has_parent_path() ? path.parent_path() : ".");
+  sync_folder(folder_of(path));
+}
+
+std::string read_file(const std::filesystem::path& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  if (file) return text;
+  if (errno == 0) errno = EIO;
+  fail("read", path);
+}
+
+std::filesystem::path folder_of(const std::filesystem::path& path) {
+  return path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
 }
 
 void sync_folder(const std::filesystem::path& folder) {

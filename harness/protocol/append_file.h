@@ -48,6 +48,12 @@ class AppendFile {
 /// reader sees the old file or the new one. Throws std::runtime_error (path and errno text).
 void write_file_atomically(const std::filesystem::path& path, const std::string& text);
 
+/// The whole file. Throws std::runtime_error (path and errno text).
+std::string read_file(const std::filesystem::path& path);
+
+/// The folder that `path` lies in: "." where it names none.
+std::filesystem::path folder_of(const std::filesystem::path& path);
+
 /// fsync of a folder: what was renamed, made or removed in it stays so. Throws std::runtime_error.
 void sync_folder(const std::filesystem::path& folder);
 

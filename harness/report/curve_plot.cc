@@ -41,9 +41,7 @@ void widen(Range& range, const PlotCurve& curve) {
 }
 
 std::string scale(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  const std::string padded = std::string(kScaleColumns, ' ') + text;
+  const std::string padded = std::string(kScaleColumns, ' ') + number_text("%.4g", value);
   return padded.substr(padded.size() - (kScaleColumns - 2)) + " ";
 }
 

@@ -26,12 +26,6 @@ std::string state_words(const RunEvidence& run) {
   return {};
 }
 
-std::string number_text(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 void add_run_facts(ReportSection& section, const RunEvidence& run) {
   Facts facts;
   const json& stated = run.stated;

@@ -2,25 +2,14 @@
 
 #include <algorithm>
 
+#include "harness/report/json_fields.h"
 #include "harness/report/text.h"
+#include "harness/report/verdict_json.h"
 
 namespace twinrun::harness {
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
-
-json to_json(const std::vector<Difference>& differences) {
-  json list = json::array();
-  for (const Difference& difference : differences) {
-    list.push_back({{"field", difference.field}, {"a", difference.a}, {"b", difference.b}});
-  }
-  return list;
-}
 
 json to_json(const std::optional<BitwiseOutputs>& bits) {
   if (!bits) return nullptr;
@@ -86,7 +75,7 @@ json to_json(const JudgedOutputs& run) {
           {"verdict", to_string(found.verdict)},
           {"reason", found.reason},
           {"message", found.message},
-          {"key_differences", to_json(found.key_differences)},
+          {"key_differences", differences_json(found.key_differences)},
           {"bitwise", to_json(found.bitwise)},
           {"forced", to_json(found.forced)},
           {"greedy", to_json(found.greedy)}};
@@ -98,7 +87,7 @@ json to_json(const TwinOutputs& twins) {
           {"verdict", to_string(twins.verdict)},
           {"reason", twins.reason},
           {"message", twins.message},
-          {"key_differences", to_json(twins.key_differences)},
+          {"key_differences", differences_json(twins.key_differences)},
           {"bitwise", to_json(twins.bitwise)}};
 }
 

@@ -14,17 +14,9 @@ namespace {
 constexpr double kWidth = 760, kLeft = 84, kRight = 748, kTop = 32;
 constexpr double kLossBottom = 260, kDifferenceBottom = 120, kBelow = 48;
 
-std::string fixed(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  return text;
-}
+std::string fixed(double value) { return number_text("%.1f", value); }
 
-std::string tick_text(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
-}
+std::string tick_text(double value) { return number_text("%.6g", value); }
 
 /// Round numbers within [low, high], about `count` of them.
 std::vector<double> ticks(double low, double high, int count) {

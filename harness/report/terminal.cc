@@ -49,26 +49,13 @@ class Rows {
   std::string text_;
 };
 
-std::string number(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 std::string seconds_text(double seconds) {
-  return number(seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);
+  return number_text(seconds < 9.95 ? "%.1f s" : "%.0f s", seconds);
 }
 
 std::string bytes_text(std::int64_t bytes) {
   const double mib = static_cast<double>(bytes) / (1 << 20);
-  return mib < 1024 ? number("%.0f MiB", mib) : number("%.1f GiB", mib / 1024);
-}
-
-std::string colored(Verdict verdict, const std::string& text, bool color) {
-  if (!color) return text;
-  const bool green = verdict == Verdict::kReproduced;
-  const bool red = verdict == Verdict::kNotReproduced || verdict == Verdict::kSlowdownExceeded;
-  return (green ? "\x1b[1;32m" : red ? "\x1b[1;31m" : "\x1b[1;33m") + text + "\x1b[0m";
+  return mib < 1024 ? number_text("%.0f MiB", mib) : number_text("%.1f GiB", mib / 1024);
 }
 
 /// The pair that decided: the first of the worst verdict.
@@ -89,7 +76,7 @@ std::string headline(const VerdictReport& report) {
 
 std::string bits_text(const std::string& bits, const std::optional<double>& value) {
   // Of a float32 nine digits tell neighbours apart, of a float64 seventeen.
-  return value ? bits + "   " + number(bits.size() > 8 ? "%.17g" : "%.9g", *value) : bits;
+  return value ? bits + "   " + number_text(bits.size() > 8 ? "%.17g" : "%.9g", *value) : bits;
 }
 
 void add_compared(Rows& rows, const VerdictReport& report) {
@@ -289,6 +276,13 @@ std::vector<std::string> look_again(const VerdictReport& report, const TerminalO
 }
 
 }  // namespace
+
+std::string colored(Verdict verdict, const std::string& text, bool color) {
+  if (!color) return text;
+  const bool green = verdict == Verdict::kReproduced;
+  const bool red = verdict == Verdict::kNotReproduced || verdict == Verdict::kSlowdownExceeded;
+  return (green ? "\x1b[1;32m" : red ? "\x1b[1;31m" : "\x1b[1;33m") + text + "\x1b[0m";
+}
 
 std::string terminal_text(const VerdictReport& report, const TerminalOptions& options) {
   const std::vector<std::string> command = look_again(report, options);

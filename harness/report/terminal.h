@@ -24,6 +24,9 @@ struct TerminalOptions {
 /// lines, each ending in a line feed, none starting with anything that a trainer wrote.
 std::string terminal_text(const VerdictReport& report, const TerminalOptions& options);
 
+/// `text` in the colour of `verdict`, if `color`: green, red for a difference, else yellow.
+std::string colored(Verdict verdict, const std::string& text, bool color);
+
 /// The same for a single run (`twinrun train`).
 std::string terminal_text(const RunReport& run, const TerminalOptions& options);
 

@@ -1,6 +1,7 @@
 #include "harness/report/text.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "harness/report/printable.h"
 
@@ -72,6 +73,12 @@ std::string list_words(const std::vector<std::string>& words) {
     if (i > 0) text += i + 1 == words.size() ? " and " : ", ";
     text += words[i];
   }
+  return text;
+}
+
+std::string number_text(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
   return text;
 }
 

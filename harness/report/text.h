@@ -26,6 +26,9 @@ std::string shell_quote(std::string_view word);
 /// `word, word and word`.
 std::string list_words(const std::vector<std::string>& words);
 
+/// `value` as printf writes it by `format`, which takes one double; at most 63 bytes of it.
+std::string number_text(const char* format, double value);
+
 /// `1 step`, `2 steps`.
 std::string count_of(long long count, std::string_view noun);
 

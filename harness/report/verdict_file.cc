@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "harness/exit_code.h"
+#include "harness/protocol/append_file.h"
 #include "harness/protocol/sha256.h"
 #include "harness/protocol/strict_json.h"
 #include "harness/report/json_fields.h"
@@ -124,9 +125,7 @@ void require_agreement(const VerdictFile& file) {
 
 }  // namespace
 
-fs::path VerdictFile::folder() const {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
+fs::path VerdictFile::folder() const { return protocol::folder_of(path); }
 
 VerdictFile parse_verdict(const fs::path& path, const std::string& text) {
   const std::string name = "'" + one_line(path.string()) + "'";

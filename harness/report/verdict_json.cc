@@ -2,17 +2,13 @@
 
 #include "harness/protocol/canonical_json.h"
 #include "harness/report/inference_report.h"
+#include "harness/report/json_fields.h"
 #include "twinrun_version.h"
 
 namespace twinrun::harness {
 namespace {
 
 using nlohmann::json;
-
-template <typename T>
-json or_null(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
-}
 
 json to_json(const Divergence& first) {
   return {{"step", first.step},
@@ -28,14 +24,6 @@ json to_json(const Divergence& first) {
           {"tensors_compared", first.tensors_compared}};
 }
 
-json to_json(const std::vector<Difference>& differences) {
-  json list = json::array();
-  for (const Difference& difference : differences) {
-    list.push_back({{"field", difference.field}, {"a", difference.a}, {"b", difference.b}});
-  }
-  return list;
-}
-
 json to_json(const ComparisonReport& report) {
   const Comparison& comparison = report.comparison;
   return {{"a", report.a},
@@ -46,8 +34,8 @@ json to_json(const ComparisonReport& report) {
           {"steps_compared", comparison.steps_compared},
           {"comparisons", comparison.comparisons},
           {"first", comparison.first ? to_json(*comparison.first) : json(nullptr)},
-          {"key_differences", to_json(comparison.key_differences)},
-          {"suspects", to_json(comparison.suspects)}};
+          {"key_differences", differences_json(comparison.key_differences)},
+          {"suspects", differences_json(comparison.suspects)}};
 }
 
 json to_json(const ControlOutcome& control) {
@@ -66,7 +54,7 @@ json to_json(const Check& check) {
 }
 
 json to_json(const NearCurve& near) {
-  return {{"fingerprint", near.fingerprint}, {"differences", to_json(near.differences)}};
+  return {{"fingerprint", near.fingerprint}, {"differences", differences_json(near.differences)}};
 }
 
 template <typename T>
@@ -89,7 +77,7 @@ json to_json(const BaselineReport& report) {
           {"steps_compared", report.steps_compared},
           {"comparisons", report.comparisons},
           {"first", report.first ? to_json(*report.first) : json(nullptr)},
-          {"suspects", to_json(report.suspects)},
+          {"suspects", differences_json(report.suspects)},
           {"nearest", list_of(report.nearest)}};
 }
 
@@ -101,6 +89,14 @@ json judgement_with_digest(const json& judgement) {
 }
 
 }  // namespace
+
+json differences_json(const std::vector<Difference>& differences) {
+  json list = json::array();
+  for (const Difference& difference : differences) {
+    list.push_back({{"field", difference.field}, {"a", difference.a}, {"b", difference.b}});
+  }
+  return list;
+}
 
 ProgramVersion program_version() {
   return {TWINRUN_VERSION, TWINRUN_GIT_COMMIT, TWINRUN_GIT_DIRTY};

@@ -70,6 +70,8 @@ std::int64_t comparisons_made(const VerdictReport& report);
 /// The object of verdict.json; docs/protocol.md has its fields.
 nlohmann::json to_json(const VerdictReport& report);
 nlohmann::json to_json(const RunReport& run);
+/// An array of {"field","a","b"}.
+nlohmann::json differences_json(const std::vector<Difference>& differences);
 
 /// `value` as twinrun prints and stores it: indented, UTF-8 repaired, ending in a line feed.
 std::string json_text(const nlohmann::json& value);

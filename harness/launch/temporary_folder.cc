@@ -1,10 +1,13 @@
-#include "harness/cli/temporary_folder.h"
+#include "harness/launch/temporary_folder.h"
 
 #include <stdlib.h>
 
-#include <stdexcept>
+#include <cerrno>
+#include <cstring>
 #include <string>
 #include <system_error>
+
+#include "harness/exit_code.h"
 
 namespace twinrun::harness {
 
@@ -13,7 +16,8 @@ namespace fs = std::filesystem;
 TemporaryFolder::TemporaryFolder() {
   std::string pattern = (fs::temp_directory_path() / "twinrun-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) {
-    throw std::runtime_error(pattern + ": cannot be made: check TMPDIR");
+    throw UsageError("cannot make " + pattern + ": " + std::strerror(errno) +
+                     "; TMPDIR names another folder for temporary files");
   }
   path_ = pattern;
 }

@@ -7,7 +7,7 @@ namespace twinrun::harness {
 /// A new folder in the system's temporary one (TMPDIR) that is gone at the end of its scope.
 class TemporaryFolder {
  public:
-  /// Throws std::runtime_error if it cannot be made.
+  /// Throws UsageError if it cannot be made.
   TemporaryFolder();
   ~TemporaryFolder();
   TemporaryFolder(const TemporaryFolder&) = delete;
