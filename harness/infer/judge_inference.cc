@@ -189,6 +189,7 @@ ControlOutcome judge_control(const InferenceInput& input, const InferenceFile* r
   if (base == nullptr) {
     const auto& problem = std::get<OutputsProblem>(outputs);
     outcome.ran = problem.reason != "outputs_missing";
+    outcome.details = {{"reason", problem.reason}};
     outcome.message =
         "outputs without the adapter are of no use (" + problem.reason + "): " + problem.message;
     return outcome;
