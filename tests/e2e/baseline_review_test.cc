@@ -37,18 +37,8 @@ class Reviewed : public ToyCase {
   }
   /// A case that computes otherwise under the same key: the program of a foreign trainer is none of
   /// it.
-  void drift() const {
-    std::string trainer = read("trainer.py");
-    const std::string rate = "lr = 0.01 *";
-    trainer.replace(trainer.find(rate), rate.size(), "lr = 0.02 *");
-    write("trainer.py", trainer);
-  }
-  void SetUp() override {
-    const std::string trainer = TWINRUN_SOURCE_DIR "/tests/e2e/fake_trainer.py";
-    fs::copy_file(trainer, path("trainer.py"));
-    std::string text = read("case.yaml");
-    write("case.yaml", text.replace(text.find(trainer), trainer.size(), "trainer.py"));
-  }
+  void drift() const { change_trainer("lr = 0.01 *", "lr = 0.02 *"); }
+  void SetUp() override { own_trainer(); }
   std::vector<std::string> curves(const std::string& ending) const {
     std::vector<std::string> names;
     if (!fs::exists(path("curves"))) return names;

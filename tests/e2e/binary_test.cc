@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
-#include <stdexcept>
 
 #include "tests/e2e/toy_case.h"
 
@@ -18,18 +17,9 @@ class Binary : public ToyCase {
  protected:
   /// Gives the case a copy of the fake trainer that runs `code`, Python, at the end of run `name`.
   void trainer_that(const std::string& name, const std::string& code) const {
-    write("trainer.py",
-          replaced(read(TWINRUN_SOURCE_DIR "/tests/e2e/fake_trainer.py"), "    return code\n",
-                   "    if config[\"launch\"][\"run\"] == \"" + name + "\":\n        " + code +
-                       "\n    return code\n"));
-    write("case.yaml", replaced(read("case.yaml"), TWINRUN_SOURCE_DIR "/tests/e2e/fake_trainer.py",
-                                "trainer.py"));
-  }
-
-  static std::string replaced(std::string text, const std::string& from, const std::string& to) {
-    const std::size_t at = text.find(from);
-    if (at == std::string::npos) throw std::logic_error("not there: " + from);
-    return text.replace(at, from.size(), to);
+    own_trainer();
+    change_trainer("    return code\n", "    if config[\"launch\"][\"run\"] == \"" + name +
+                                            "\":\n        " + code + "\n    return code\n");
   }
 
   json command_files(const std::string& run) const {

@@ -26,43 +26,22 @@ import time
 
 sys.dont_write_bytecode = True  # this folder is in the source tree
 
+from fake_digests import (  # noqa: E402
+    canonical_digest,
+    f32,
+    float_digest,
+    group_digest,
+    next_up,
+    number,
+    tensor_digest,
+    uniform,
+)
+
 LORA_A = "base_model.model.layers.0.self_attn.q_proj.lora_A.weight"
 LORA_B = "base_model.model.layers.0.self_attn.q_proj.lora_B.weight"
 BASE = "model.embed_tokens.weight"
 SHAPES = {LORA_A: (2, 4), LORA_B: (4, 2), BASE: (6, 4)}
 SAMPLES, BATCH = 20, 4
-
-
-def f32(value):
-    return struct.unpack("<f", struct.pack("<f", value))[0]
-
-
-def next_up(value):
-    """The next float32 above a finite one."""
-    bits = struct.unpack("<i", struct.pack("<f", value))[0]
-    bits = bits + 1 if bits >= 0 else bits - 1 if bits != -(1 << 31) else 1
-    return struct.unpack("<f", struct.pack("<i", bits))[0]
-
-
-def uniform(*key):
-    """A number in [0, 1) that hangs on the key alone."""
-    digest = hashlib.sha256("/".join(map(str, key)).encode()).digest()
-    return int.from_bytes(digest[:4], "big") / 2**32
-
-
-def tensor_digest(dtype, shape, data):
-    leaves = [hashlib.sha256(data[i : i + 4096]).digest() for i in range(0, len(data), 4096)]
-    head = dtype + "\n" + ",".join(map(str, shape)) + "\n"
-    return hashlib.sha256(head.encode() + b"".join(leaves)).hexdigest()
-
-
-def float_digest(shape, values):
-    return tensor_digest("float32", shape, struct.pack(f"<{len(values)}f", *values))
-
-
-def group_digest(named):
-    lines = b"".join(f"{name}\n{digest}\n".encode() for name, digest in sorted(named))
-    return hashlib.sha256(lines).hexdigest()
 
 
 def group_of(tensors):
@@ -72,12 +51,6 @@ def group_of(tensors):
         shape = SHAPES[name.removesuffix(".exp_avg").removesuffix(".exp_avg_sq")]
         named.append((name, float_digest(shape, values)))
     return named
-
-
-def number(value, fmt, digits):
-    bits = struct.pack(">" + fmt, value).hex()
-    text = f"%.{digits}g" % value if math.isfinite(value) else "null"
-    return f'{{"bits":"{bits}","value":{text}}}'
 
 
 class Faults:
@@ -293,11 +266,6 @@ def utc_now():
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
-def canonical_digest(value):
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def disturb(faults, step):
     """The faults that strike before a step's line is written."""
     if faults.at("crash", step):
@@ -366,7 +334,7 @@ def main(args):
     with open(config_path, encoding="utf-8") as file:
         config = json.load(file)
     if command != "train":
-        import fake_bench  # here, so that a copy of this file alone can train
+        import fake_bench  # here, so that a copy can train without it
 
         return fake_bench.answer(command, config, run_dir)
     identity, params = config["identity"], config["identity"].get("trainer", {}).get("params", {})

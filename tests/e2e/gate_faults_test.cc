@@ -238,14 +238,10 @@ TEST_F(FailedWrites, AcceptLeavesTheOldBaselineOrTheNewOne) {
       command({"baseline", "accept", path("curves").string(), "--why", "x", "--who", "Ann"});
   accept.environment = {{"CI", ""}};
   // A baseline, and another curve of the same key that waits for its place.
-  const std::string program = TWINRUN_SOURCE_DIR "/tests/e2e/fake_trainer.py";
-  std::string text = read("case.yaml"), trainer = read(program);
-  write("case.yaml", text.replace(text.find(program), program.size(), "trainer.py"));
-  write("trainer.py", trainer);
+  own_trainer();
   ASSERT_EQ(run_process(held()).exit_code, 0);
   ASSERT_EQ(run_process(accept).exit_code, 0);
-  const std::string rate = "lr = 0.01 *";
-  write("trainer.py", trainer.replace(trainer.find(rate), rate.size(), "lr = 0.02 *"));
+  change_trainer("lr = 0.01 *", "lr = 0.02 *");
   ASSERT_EQ(run_process(held()).exit_code, 1);
   const auto with = [&](long call, const char* preload, const std::string& how) {
     ProcessOptions options = accept;

@@ -24,6 +24,27 @@ void ToyCase::params(const std::string& flow_mapping) const {
                          flow_mapping + "\n");
 }
 
+namespace {
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  if (at == std::string::npos) throw std::logic_error("not there: " + from);
+  return text.replace(at, from.size(), to);
+}
+
+}  // namespace
+
+void ToyCase::own_trainer() const {
+  const std::string folder = TWINRUN_SOURCE_DIR "/tests/e2e/";
+  write("fake_digests.py", read(folder + "fake_digests.py"));  // which the copy imports
+  write("trainer.py", read(folder + "fake_trainer.py"));
+  write("case.yaml", replaced(read("case.yaml"), folder + "fake_trainer.py", "trainer.py"));
+}
+
+void ToyCase::change_trainer(const std::string& from, const std::string& to) const {
+  write("trainer.py", replaced(read("trainer.py"), from, to));
+}
+
 ProcessOptions ToyCase::command(const std::vector<std::string>& args) const {
   ProcessOptions options;
   options.command = {TWINRUN_BIN_DIR "/twinrun"};

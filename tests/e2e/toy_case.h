@@ -31,6 +31,10 @@ class ToyCase : public testing::Test {
 
   /// Sets trainer.params of the case: a YAML flow mapping.
   void params(const std::string& flow_mapping) const;
+  /// Gives the case a copy of the fake trainer, trainer.py, that the test may change.
+  void own_trainer() const;
+  /// Puts `to` where that copy has `from`; throws std::logic_error if it does not.
+  void change_trainer(const std::string& from, const std::string& to) const;
 
   std::filesystem::path path(const std::string& name) const { return folder_.path() / name; }
   std::string read(const std::string& name) const;
