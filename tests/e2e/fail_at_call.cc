@@ -4,29 +4,21 @@
 // EIO, or short: a write that writes half and says so, which is no error. A process that ends by
 // itself leaves its number of calls in the file FAIL_COUNT.
 
-#include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <climits>
 #include <cstdarg>
-#include <cstdlib>
 #include <cstring>
-#include <string>
+
+#include "tests/e2e/preload.h"
 
 namespace {
 
-std::atomic<long> calls{0};
-
-const char* setting(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
+using preload::calls;
+using preload::next;
+using preload::PathOf;
+using preload::setting;
 
 bool is_judge() {
   static const bool judge = std::strcmp(program_invocation_short_name, "twinrun") == 0;
@@ -48,11 +40,8 @@ bool below_folder(const char* path) {
 }
 
 bool fd_below_folder(int fd) {
-  char link[64], path[PATH_MAX + 1];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  const ssize_t size = readlink(link, path, PATH_MAX);
-  path[size < 0 ? 0 : size] = '\0';
-  return path[0] == '/' && below_folder(path);
+  const PathOf path(fd);
+  return path.text[0] != '\0' && below_folder(path.text);
 }
 
 /// Counts a call; whether it has to fail.
@@ -71,17 +60,8 @@ bool fails_whole(bool below) {
   return true;
 }
 
-template <typename Function>
-Function* next(const char* name, Function*) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
-}
-
-[[gnu::destructor]] void tell_count() {
-  if (!is_judge()) return;
-  const std::string count = std::to_string(calls.load()) + "\n";
-  const int fd = static_cast<int>(
-      syscall(SYS_openat, AT_FDCWD, setting("FAIL_COUNT"), O_WRONLY | O_CREAT | O_TRUNC, 0666));
-  if (fd >= 0) syscall(SYS_write, fd, count.data(), count.size());
+[[gnu::destructor]] void leave_count() {
+  if (is_judge()) preload::tell_count(setting("FAIL_COUNT"));
 }
 
 }  // namespace
@@ -118,7 +98,7 @@ int open(const char* path, int flags, ...) {
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
   va_end(arguments);
   if ((flags & (O_CREAT | O_TRUNC)) != 0 && fails_whole(below_folder(path))) return -1;
-  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  return preload::open_file(path, flags, mode);
 }
 
 int open64(const char* path, int flags, ...) {

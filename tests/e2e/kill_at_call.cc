@@ -4,42 +4,28 @@
 // they are all the moments at which it can be killed; a random time would hardly hit a torn line.
 // A process that ends by itself leaves its number of calls in the file KILL_COUNT.
 
-#include <dlfcn.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <climits>
 #include <cstdarg>
-#include <cstdlib>
 #include <cstring>
-#include <string>
+
+#include "tests/e2e/preload.h"
 
 namespace {
 
-std::atomic<long> calls{0};
-
-const char* setting(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
+using preload::calls;
+using preload::next;
+using preload::PathOf;
+using preload::setting;
 
 bool below_folder(const char* path) {
   static const std::string folder = setting("KILL_FOLDER");
   return !folder.empty() && std::strncmp(path, folder.c_str(), folder.size()) == 0;
 }
 
-bool fd_below_folder(int fd) {
-  char link[64], path[PATH_MAX + 1];
-  std::snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-  const ssize_t size = readlink(link, path, PATH_MAX);
-  path[size < 0 ? 0 : size] = '\0';
-  return below_folder(path);
-}
+bool fd_below_folder(int fd) { return below_folder(PathOf(fd).text); }
 
 /// Counts a call; whether it is the one.
 bool is_the_one(bool below) {
@@ -56,17 +42,7 @@ void die_if(bool one) {
   if (one) die();
 }
 
-template <typename Function>
-Function* next(const char* name, Function*) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
-}
-
-[[gnu::destructor]] void tell_count() {
-  const std::string count = std::to_string(calls.load()) + "\n";
-  const int fd = static_cast<int>(
-      syscall(SYS_openat, AT_FDCWD, setting("KILL_COUNT"), O_WRONLY | O_CREAT | O_TRUNC, 0666));
-  if (fd >= 0) syscall(SYS_write, fd, count.data(), count.size());
-}
+[[gnu::destructor]] void leave_count() { preload::tell_count(setting("KILL_COUNT")); }
 
 }  // namespace
 
@@ -91,7 +67,7 @@ int open(const char* path, int flags, ...) {
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(arguments, mode_t) : 0;
   va_end(arguments);
   die_if((flags & (O_CREAT | O_TRUNC)) != 0 && is_the_one(below_folder(path)));
-  return static_cast<int>(syscall(SYS_openat, AT_FDCWD, path, flags, mode));
+  return preload::open_file(path, flags, mode);
 }
 
 int open64(const char* path, int flags, ...) {
