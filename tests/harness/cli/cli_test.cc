@@ -39,9 +39,19 @@ TEST(CommandLine, WhatIsNotBuiltYetSaysSo) {
 
 TEST(CommandLine, HelpOfEveryCommandEndsInAnExample) {
   EXPECT_THAT(stdout_of({"--help"}, 0), HasSubstr("example:\n  twinrun verify"));
-  for (const std::string name :
-       {"verify", "train", "compare", "infer-check", "report", "bundle", "doctor", "bench"}) {
-    EXPECT_THAT(stdout_of({name, "--help"}, 0), HasSubstr("example:\n  twinrun " + name)) << name;
+  for (const Command& command : commands()) {
+    if (!command.run) continue;
+    std::vector<std::vector<std::string>> calls = {{command.name}};
+    for (const std::string& part : command.parts) calls.push_back({command.name, part});
+    for (std::vector<std::string> words : calls) {
+      const std::string name = words.front() + (words.size() > 1 ? " " + words.back() : "");
+      words.push_back("--help");
+      const std::string help = stdout_of(words, 0);
+      const std::size_t example = help.find("\nexample:\n  ");
+      ASSERT_NE(example, std::string::npos) << name;
+      EXPECT_THAT(help.substr(example), HasSubstr("twinrun " + name)) << name;
+      EXPECT_EQ(help.find("\n\n", example + 1), std::string::npos) << name << " goes on behind it";
+    }
   }
 }
 
