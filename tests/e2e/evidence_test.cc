@@ -31,6 +31,12 @@ class Evidence : public ToyCase {
     EXPECT_EQ(judged.at("verdict"), verdict) << result.out;
     return judged;
   }
+  /// The same, with what is wrong with run b alone.
+  void expect_b(const std::string& verdict, int exit_code, const std::string& reason) const {
+    const json judged = compare(verdict, exit_code);
+    EXPECT_EQ(judged.at("runs").at(0).at("verdict"), "REPRODUCED");
+    EXPECT_EQ(judged.at("runs").at(1).at("reason"), reason);
+  }
 };
 
 TEST_F(Evidence, UntouchedRunsAreReproduced) {
@@ -44,8 +50,7 @@ TEST_F(Evidence, ALineRemovedAfterwardsBreaksTheChain) {
   std::vector<std::string> steps = lines("out/b/steps.jsonl");
   steps.erase(steps.begin() + 4);
   write_lines("out/b/steps.jsonl", steps);
-  const json judged = compare("EVIDENCE_INVALID", 5);
-  EXPECT_EQ(judged.at("runs").at(1).at("reason"), "chain_broken");
+  expect_b("EVIDENCE_INVALID", 5, "chain_broken");
 }
 
 TEST_F(Evidence, AFlippedByteAnywhereIsNeverGreen) {
@@ -63,23 +68,21 @@ TEST_F(Evidence, TheLastLineCutOffIsIncomplete) {
   std::vector<std::string> steps = lines("out/b/steps.jsonl");
   steps.pop_back();
   write_lines("out/b/steps.jsonl", steps);
-  compare("INVALID", 3);
+  expect_b("INVALID", 3, "incomplete");
 }
 
 TEST_F(Evidence, AnotherAdapterInItsPlaceIsFound) {
   const std::string name = "adapter/adapter_model.safetensors";
   fs::copy_file(path("out/controls/seed-plus-one/" + name), path("out/b/" + name),
                 fs::copy_options::overwrite_existing);
-  const json judged = compare("EVIDENCE_INVALID", 5);
-  EXPECT_EQ(judged.at("runs").at(1).at("reason"), "adapter_replaced");
+  expect_b("EVIDENCE_INVALID", 5, "adapter_replaced");
 }
 
 TEST_F(Evidence, DigestsByTensorCannotBeRewritten) {
   std::vector<std::string> tensors = lines("out/b/tensors.jsonl");
   std::swap(tensors[1], tensors[2]);
   write_lines("out/b/tensors.jsonl", tensors);
-  const json judged = compare("EVIDENCE_INVALID", 5);
-  EXPECT_EQ(judged.at("runs").at(1).at("reason"), "file_replaced");
+  expect_b("EVIDENCE_INVALID", 5, "file_replaced");
 }
 
 TEST_F(Evidence, ARunAgainstItselfProvesNothing) {
@@ -95,13 +98,12 @@ TEST_F(Evidence, ARunAgainstItsCopyProvesNothing) {
 
 TEST_F(Evidence, AMissingManifestIsNoRun) {
   fs::remove(path("out/b/manifest.json"));
-  const json judged = compare("INVALID", 3);
-  EXPECT_EQ(judged.at("runs").at(1).at("reason"), "manifest_missing");
+  expect_b("INVALID", 3, "manifest_missing");
 }
 
 TEST_F(Evidence, AMissingRecordIsNoRun) {
   fs::remove(path("out/b/steps.jsonl"));
-  compare("INVALID", 3);
+  expect_b("INVALID", 3, "missing");
 }
 
 TEST_F(Evidence, WithoutStoredControlsNothingIsGreen) {
