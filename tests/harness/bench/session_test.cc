@@ -99,7 +99,12 @@ TEST(Measure, TheLimitIsKeptAndWhatIsThereIsWhole) {
   for (double limit_s = 5; limit_s < 150; limit_s += 7) {
     SessionState state = fresh(settings);
     QuietSource source;
-    measure(state, settings, source, limit_s, ignore);
+    std::size_t windows = 0, blocks = 0;
+    measure(state, settings, source, limit_s,
+            [&](const json& fact) { windows += fact.at("kind") == "window" ? 1 : 0; });
+    for (const ComparisonState& comparison : state.comparisons) blocks += comparison.blocks.size();
+    EXPECT_EQ(windows, 4 * blocks) << limit_s;
+    EXPECT_TRUE(limit_s < 60 || blocks > 0) << limit_s;
     // A block of 2.4 s and the first two starts, whose length nobody knew, may go beyond it.
     EXPECT_LE(source.now, std::max(limit_s, 20.0) + 2.6) << limit_s;
   }
