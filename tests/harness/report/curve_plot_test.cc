@@ -5,22 +5,16 @@
 
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 #include "harness/report/text.h"
+#include "tests/harness/report/rendered.h"
 
 namespace twinrun::harness {
 namespace {
 
+using test::lines_of;
 using testing::HasSubstr;
 using testing::Not;
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
 
 PlotCurve falling(std::int64_t steps, char mark) {
   PlotCurve curve{{}, {}, mark};

@@ -3,10 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
-
 #include "tests/harness/report/hostile.h"
 #include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/rendered.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
@@ -14,20 +13,16 @@ namespace {
 
 using nlohmann::json;
 using test::JudgedFolder;
+using test::lines_of;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 using testing::Not;
 using testing::StartsWith;
 
-std::vector<std::string> lines_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
-
 std::vector<std::string> annotations(const json& value) {
-  const VerdictFile verdict = parse_verdict("/nonexistent/verdict.json", json_text(value));
-  return lines_of(to_github(verdict, read_evidence(verdict), ""));
+  return lines_of(test::rendered(value, [](const VerdictFile& verdict, const Evidence& evidence) {
+    return to_github(verdict, evidence, "");
+  }));
 }
 
 TEST(GithubAnnotations, TheVerdictComesFirst) {

@@ -9,6 +9,7 @@
 #include "harness/report/describe.h"
 #include "tests/harness/report/hostile.h"
 #include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/rendered.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
@@ -24,8 +25,9 @@ std::string html_of(const JudgedFolder& out) {
 }
 
 std::string html_of(const json& value) {
-  const VerdictFile verdict = parse_verdict("/nonexistent/verdict.json", json_text(value));
-  return to_html(describe(verdict, read_evidence(verdict), ""));
+  return test::rendered(value, [](const VerdictFile& verdict, const Evidence& evidence) {
+    return to_html(describe(verdict, evidence, ""));
+  });
 }
 
 int count(const std::string& text, const std::string& part) {

@@ -5,6 +5,7 @@
 
 #include "tests/harness/report/hostile.h"
 #include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/rendered.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
@@ -17,10 +18,7 @@ using testing::Not;
 
 std::string junit_of(const JudgedFolder& out) { return to_junit(out.verdict(), out.evidence()); }
 
-std::string junit_of(const json& value) {
-  const VerdictFile verdict = parse_verdict("/nonexistent/verdict.json", json_text(value));
-  return to_junit(verdict, read_evidence(verdict));
-}
+std::string junit_of(const json& value) { return test::rendered(value, to_junit); }
 
 TEST(JUnit, GreenHasNeitherFailureNorError) {
   JudgedFolder out;

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <sstream>
 
 #include "harness/report/describe.h"
 #include "tests/harness/report/hostile.h"
 #include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/rendered.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
@@ -22,8 +22,9 @@ std::string markdown_of(const JudgedFolder& out) {
 }
 
 std::string markdown_of(const json& value) {
-  const VerdictFile verdict = parse_verdict("/nonexistent/verdict.json", json_text(value));
-  return to_markdown(describe(verdict, read_evidence(verdict), ""));
+  return test::rendered(value, [](const VerdictFile& verdict, const Evidence& evidence) {
+    return to_markdown(describe(verdict, evidence, ""));
+  });
 }
 
 TEST(Markdown, SaysTheVerdictFirst) {
@@ -79,8 +80,7 @@ TEST(Markdown, ChecksThatDidNotRunAreShown) {
 TEST(Markdown, HostileTextStaysWithinItsCell) {
   for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report()}) {
     const std::string text = markdown_of(test::made_hostile(to_json(report)));
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
+    for (const std::string& line : test::lines_of(text)) {
       const bool ours = line.empty() || line.starts_with("## ") || line.starts_with("### ") ||
                         line.starts_with("| ") || line.starts_with("|-") ||
                         line.starts_with("- ") || line.starts_with("> **") ||

@@ -3,26 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <sstream>
-
 #include "harness/report/text.h"
+#include "tests/harness/report/rendered.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
 namespace {
 
+using test::lines_of;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
 const TerminalOptions kPlain{false, "out/verdict.json", "out"};
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) lines.push_back(line);
-  return lines;
-}
 
 void expect_fits(const std::string& text) {
   const std::vector<std::string> lines = lines_of(text);
