@@ -9,7 +9,7 @@ namespace twinrun::test {
 /// What a trainer or a case may have written to break out of a report: markup of every format, line
 /// ends, workflow commands, terminal escapes, characters that turn the direction of text.
 inline std::string hostile_text() {
-  return "</title></td><script>alert(1)</script><img src=x onerror=alert(2)>\n"
+  return "a,file=b:c </title></td><script>alert(1)</script><img src=x onerror=alert(2)>\n"
          "::error file=x::planted\r\n::set-output name=a::b\x1b[2J\x1b]0;t\x07\n"
          "# head\n| a | b |\n```\n- @everyone see #1 https://evil.example ]]> & \"'\n"
          "\xe2\x80\xae"
