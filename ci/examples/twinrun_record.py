@@ -17,9 +17,11 @@ what they were seeded with. A loop that fails calls `recorder.fail(message)`; us
 manager, the recorder does that by itself.
 
 The Trainer of transformers is recorded by a callback (trainer_callback), with seed_everything for
-what it draws from; ci/examples/hf_trainer/ shows both.
+what it draws from; ci/examples/hf_trainer/ shows both. trainer_main reads the command line that
+twinrun starts a trainer with.
 """
 
+import argparse
 import contextlib
 import ctypes
 import datetime
@@ -483,6 +485,27 @@ class Recorder:
             "driver": None,
             "compiler": None,
         }
+
+
+# ---- the command line of a trainer ----
+
+
+def trainer_main(train, description):
+    """What `twinrun` starts: `train(config_path, run_dir)`; returns the exit code by its end."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("command", choices=["train"])
+    parser.add_argument("config")
+    parser.add_argument("--run-dir", required=True)
+    arguments = parser.parse_args()
+    try:
+        train(arguments.config, arguments.run_dir)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except Exception as error:  # the recorder has written the status; the judge reads the exit code
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 3
+    return 0
 
 
 # ---- the Trainer of transformers ----

@@ -6,7 +6,6 @@ A small random Llama, the same in every run, learns made-up sequences. What a tr
 one's own needs are the marked lines, and the file twinrun_record.py beside this folder.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -18,7 +17,7 @@ from peft import LoraConfig, get_peft_model  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainingArguments  # noqa: E402
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from twinrun_record import UsageError, seed_everything, trainer_callback  # noqa: E402
+from twinrun_record import UsageError, seed_everything, trainer_callback, trainer_main  # noqa: E402
 
 VOCABULARY, LENGTH, SAMPLES = 64, 16, 64
 DEFAULTS = {"rank": 4, "lr": 0.02, "batch_size": 4, "gradient_accumulation": 1}
@@ -98,22 +97,5 @@ def train(config_path, run_dir):
         trainer.train()
 
 
-def main():
-    parser = argparse.ArgumentParser(description="transformers Trainer under twinrun")
-    parser.add_argument("command", choices=["train"])
-    parser.add_argument("config")
-    parser.add_argument("--run-dir", required=True)
-    arguments = parser.parse_args()
-    try:
-        train(arguments.config, arguments.run_dir)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except Exception as error:  # the callback has written the status; the judge reads the exit code
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 3
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(trainer_main(train, "transformers Trainer under twinrun"))

@@ -6,7 +6,6 @@ A frozen two-layer network predicts the next token of made-up sequences; two low
 trained. Nothing of twinrun is needed but the one file twinrun_record.py beside this folder.
 """
 
-import argparse
 import json
 import os
 import sys
@@ -14,7 +13,7 @@ import sys
 import torch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
-from twinrun_record import Recorder, UsageError  # noqa: E402
+from twinrun_record import Recorder, UsageError, trainer_main  # noqa: E402
 
 VOCABULARY, WIDTH, LENGTH, SAMPLES = 32, 48, 12, 64
 DEFAULTS = {"rank": 4, "lr": 0.02, "batch_size": 8, "dropout": 0.1, "max_grad_norm": 1.0}
@@ -113,22 +112,5 @@ def loop(model, optimizer, recorder, params, generators):
     recorder.finish()
 
 
-def main():
-    parser = argparse.ArgumentParser(description="plain PyTorch example of a twinrun trainer")
-    parser.add_argument("command", choices=["train"])
-    parser.add_argument("config")
-    parser.add_argument("--run-dir", required=True)
-    arguments = parser.parse_args()
-    try:
-        train(arguments.config, arguments.run_dir)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except Exception as error:  # the recorder has written the status; the judge reads the exit code
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 3
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(trainer_main(train, "plain PyTorch example of a twinrun trainer"))
