@@ -3,7 +3,6 @@
 bench_parity.py --twinrun PROGRAM --source DIR
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -12,9 +11,8 @@ import tempfile
 import unittest
 
 import jsonschema
+from real_twinrun import ARGUMENTS, main
 from schemas import validator
-
-ARGUMENTS = None
 
 
 class Bench(unittest.TestCase):
@@ -64,16 +62,5 @@ class Bench(unittest.TestCase):
                 validator(ARGUMENTS.source, "bench").validate({**report, **changes})
 
 
-def main():
-    global ARGUMENTS
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--twinrun", required=True)
-    parser.add_argument("--source", required=True)
-    ARGUMENTS = parser.parse_args()
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Bench)
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__))

@@ -3,19 +3,16 @@
 hf_trainer_parity.py --twinrun PROGRAM --source DIR
 """
 
-import argparse
 import json
 import os
-import shutil
 import struct
-import subprocess
 import sys
 import tempfile
 import unittest
 
+from real_twinrun import ARGUMENTS, copy_example, example, main, verify
 from schemas import validate_run, validator
 
-ARGUMENTS = None
 STEPS = 8  # of the example
 UNSEEDED_AT = 3
 
@@ -31,45 +28,14 @@ class Unseeded(TrainerCallback):
 """
 
 
-def verify(case, out, *flags):
-    """Exit code and verdict.json of `twinrun verify`; python3 is the Python that runs this."""
-    environment = dict(os.environ)
-    environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
-    process = subprocess.run(
-        [ARGUMENTS.twinrun, "verify", case, "--out", out, "--quiet", *flags],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    path = os.path.join(out, "verdict.json")
-    if not os.path.exists(path):
-        raise AssertionError(f"no verdict, exit {process.returncode}: {process.stderr}")
-    with open(path, encoding="utf-8") as file:
-        return process.returncode, json.load(file)
-
-
-def examples():
-    return os.path.join(ARGUMENTS.source, "ci", "examples")
-
-
-def replace_once(text, old, new):
-    if text.count(old) != 1:
-        raise AssertionError(f"the example says {text.count(old)} times: {old}")
-    return text.replace(old, new)
-
-
 def copy_unseeded(folder):
     """The example in `folder`, its dropout drawn from a seed of the system's from step 3 on."""
-    copy = os.path.join(folder, "examples")
-    shutil.copytree(examples(), copy)
-    train = os.path.join(copy, "hf_trainer", "train.py")
-    with open(train, encoding="utf-8") as file:
-        text = file.read()
-    text = replace_once(text, "\nVOCABULARY, ", UNSEEDED + "\nVOCABULARY, ")
-    text = replace_once(text, "callbacks=[callback]", "callbacks=[Unseeded(), callback]")
-    with open(train, "w", encoding="utf-8") as file:
-        file.write(text)
-    return os.path.join(copy, "hf_trainer", "case.yaml")
+    return copy_example(
+        folder,
+        "hf_trainer",
+        ("\nVOCABULARY, ", UNSEEDED + "\nVOCABULARY, "),
+        ("callbacks=[callback]", "callbacks=[Unseeded(), callback]"),
+    )
 
 
 def step_lines(run):
@@ -90,7 +56,7 @@ class HuggingFaceTrainer(unittest.TestCase):
         self.out = os.path.join(self.folder, "out")
 
     def test_the_example_reproduces_and_its_record_is_of_the_protocol(self):
-        code, verdict = verify(os.path.join(examples(), "hf_trainer", "case.yaml"), self.out)
+        code, verdict = verify(example("hf_trainer"), self.out)
         self.assertEqual((code, verdict["verdict"]), (0, "REPRODUCED"), verdict["checks"])
         self.assertEqual(verdict["comparisons"][0]["steps_compared"], STEPS)
         validator(ARGUMENTS.source, "verdict").validate(verdict)
@@ -126,16 +92,5 @@ class HuggingFaceTrainer(unittest.TestCase):
         self.assertEqual((first["step"], first["field"]), (UNSEEDED_AT, "loss"))
 
 
-def main():
-    global ARGUMENTS
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--twinrun", required=True)
-    parser.add_argument("--source", required=True)
-    ARGUMENTS = parser.parse_args()
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(HuggingFaceTrainer)
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__))

@@ -6,7 +6,6 @@ Without --chromium: JUnit by junitparser, bundles by tarfile and sha256sum. With
 headless Chromium, at two widths, in both colour schemes, and printed.
 """
 
-import argparse
 import os
 import re
 import struct
@@ -17,7 +16,9 @@ import tempfile
 import unittest
 import zlib
 
-ARGUMENTS = None
+import real_twinrun
+from real_twinrun import ARGUMENTS
+
 CASE = """schema: 1
 name: "toy </title><script>document.title='run'</script>"
 seed: 42
@@ -234,17 +235,9 @@ class Page(Judged):
 
 
 def main():
-    global ARGUMENTS
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--twinrun", required=True)
-    parser.add_argument("--source", required=True)
-    parser.add_argument("--chromium")
-    ARGUMENTS = parser.parse_args()
-    suite = unittest.TestSuite()
-    for kind in (Page,) if ARGUMENTS.chromium else (JUnit, Bundle):
-        suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(kind))
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
+    real_twinrun.parse(__doc__, "--chromium")
+    kinds = (Page,) if ARGUMENTS.chromium else (JUnit, Bundle)
+    return real_twinrun.run(map(unittest.defaultTestLoader.loadTestsFromTestCase, kinds))
 
 
 if __name__ == "__main__":

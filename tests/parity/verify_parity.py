@@ -3,57 +3,27 @@
 verify_parity.py --twinrun PROGRAM --source DIR
 """
 
-import argparse
 import hashlib
 import json
 import os
-import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
+from real_twinrun import ARGUMENTS, copy_example, example, main, verify
 from schemas import validate_run, validator
 
-ARGUMENTS = None
 STEPS = 8  # of the example
-
-
-def verify(case, out, *flags):
-    """Exit code and verdict.json of `twinrun verify`; python3 is the Python that runs this."""
-    environment = dict(os.environ)
-    environment["PATH"] = os.path.dirname(sys.executable) + os.pathsep + environment["PATH"]
-    process = subprocess.run(
-        [ARGUMENTS.twinrun, "verify", case, "--out", out, "--quiet", *flags],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    path = os.path.join(out, "verdict.json")
-    if not os.path.exists(path):
-        raise AssertionError(f"no verdict, exit {process.returncode}: {process.stderr}")
-    with open(path, encoding="utf-8") as file:
-        return process.returncode, json.load(file)
-
-
-def examples():
-    return os.path.join(ARGUMENTS.source, "ci", "examples")
 
 
 def copy_unseeded(folder):
     """The example in `folder`, its dropout drawn from a generator that nobody seeded."""
-    copy = os.path.join(folder, "examples")
-    shutil.copytree(examples(), copy)
-    train = os.path.join(copy, "plain_pytorch", "train.py")
-    with open(train, encoding="utf-8") as file:
-        text = file.read()
-    seeded = "torch.rand(shape, generator=source)"
-    if text.count(seeded) != 1:
-        raise AssertionError(f"{train} draws its dropout in another way than: {seeded}")
-    with open(train, "w", encoding="utf-8") as file:
-        text = text.replace("import torch\n", "import torch\n\ntorch.seed()\n")
-        file.write(text.replace(seeded, "torch.rand(shape)"))
-    return os.path.join(copy, "plain_pytorch", "case.yaml")
+    return copy_example(
+        folder,
+        "plain_pytorch",
+        ("import torch\n", "import torch\n\ntorch.seed()\n"),
+        ("torch.rand(shape, generator=source)", "torch.rand(shape)"),
+    )
 
 
 class Verify(unittest.TestCase):
@@ -82,7 +52,7 @@ class Verify(unittest.TestCase):
         self.assertEqual(launch["command_files"], digests)
 
     def test_the_example_reproduces(self):
-        code, verdict = verify(os.path.join(examples(), "plain_pytorch", "case.yaml"), self.out)
+        code, verdict = verify(example("plain_pytorch"), self.out)
         self.assertEqual((code, verdict["verdict"]), (0, "REPRODUCED"), verdict["checks"])
         self.assertEqual(verdict["exit_code"], 0)
         self.assertEqual([run["steps"] for run in verdict["runs"]], [STEPS, STEPS])
@@ -96,7 +66,7 @@ class Verify(unittest.TestCase):
         self.assertEqual(validate_run(ARGUMENTS.source, control)[0], 2 + 3)
 
     def test_a_curve_of_the_example_is_valid_and_hit(self):
-        case = os.path.join(examples(), "plain_pytorch", "case.yaml")
+        case = example("plain_pytorch")
         curves = os.path.join(self.folder, "curves")
         os.mkdir(curves)
         code, verdict = verify(case, self.out, "--write-curve", curves)
@@ -129,16 +99,5 @@ class Verify(unittest.TestCase):
         self.expect_valid(verdict)
 
 
-def main():
-    global ARGUMENTS
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--twinrun", required=True)
-    parser.add_argument("--source", required=True)
-    ARGUMENTS = parser.parse_args()
-    suite = unittest.defaultTestLoader.loadTestsFromTestCase(Verify)
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__))

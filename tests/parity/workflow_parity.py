@@ -6,7 +6,6 @@ The linters are check-jsonschema, with GitHub's own schemas, and zizmor, offline
 refuse a file that is wrong. No job of GitHub took part.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -17,8 +16,8 @@ import unittest
 
 import yaml
 from actions_runner import Commands, evaluate, expand
+from real_twinrun import ARGUMENTS, main
 
-ARGUMENTS = None
 SCHEMAS = {"ci/action/action.yml": "vendor.github-actions"}
 WORKFLOWS = ("audit", "baseline-refresh", "nightly", "pull-request")
 SCHEMAS.update({f"ci/workflows/{name}.yml": "vendor.github-workflows" for name in WORKFLOWS})
@@ -376,16 +375,5 @@ class Audit(Folder):
                 self.assertEqual(file.read(), f"run-id={expected}\n" if expected else "")
 
 
-def main():
-    global ARGUMENTS
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--twinrun", required=True)
-    parser.add_argument("--source", required=True)
-    ARGUMENTS = parser.parse_args()
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
-    return 0 if result.wasSuccessful() and result.testsRun > 0 else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__))
