@@ -59,6 +59,10 @@ std::string run_message(const JudgedRun& run) {
 /// The worst of the runs and of their pairs; of equally bad ones a run by itself is named first.
 Check twin_check(const std::vector<JudgedRun>& runs, const std::vector<ComparisonReport>& pairs) {
   Check check{"twin", Verdict::kReproduced, "bitwise", reproduced_message(runs)};
+  if (runs.size() < 2) {
+    check = {"twin", Verdict::kInvalid, "too_few_runs",
+             "twins take two runs at least, here are " + std::to_string(runs.size())};
+  }
   for (const JudgedRun& run : runs) {
     if (run.view.verdict >= check.verdict) continue;
     check = {"twin", run.view.verdict, run.view.reason, run_message(run)};
@@ -224,8 +228,9 @@ std::string manifest_text(const RunView& view, const std::string& field) {
 }
 
 bool all_intact(const std::vector<JudgedRun>& runs) {
-  return std::all_of(runs.begin(), runs.end(),
-                     [](const JudgedRun& run) { return run.view.verdict == Verdict::kReproduced; });
+  return !runs.empty() && std::all_of(runs.begin(), runs.end(), [](const JudgedRun& run) {
+    return run.view.verdict == Verdict::kReproduced;
+  });
 }
 
 VerdictReport judge(const JudgeInput& input) {

@@ -22,7 +22,7 @@ struct JudgedRun {
 };
 
 struct JudgeInput {
-  std::vector<JudgedRun> runs;       ///< at least two
+  std::vector<JudgedRun> runs;       ///< less than two are no twins: INVALID
   std::optional<JudgedRun> control;  ///< seed-plus-one, where there is one
   std::string control_missing;       ///< why there is none; for people
   bool without_controls = false;     ///< the caller waives seed-plus-one, and the verdict says so
@@ -32,7 +32,7 @@ struct JudgeInput {
   std::filesystem::path base;  ///< folder that run folders are told relative to; empty: as they are
 };
 
-/// Whether every run is complete and intact, so that controls mean something.
+/// Whether there are runs and each is complete and intact, so that controls mean something.
 bool all_intact(const std::vector<JudgedRun>& runs);
 
 /// Compares every pair, runs the controls, holds the first run against its baseline, and puts the

@@ -242,6 +242,22 @@ TEST_F(Bundle, ARunThatIsNotInTheBundleIsNotJudgedFromSomewhereElse) {
   }
 }
 
+TEST_F(Bundle, AVerdictWithoutRunsIsJudgedAndDoesNotHold) {
+  JudgedFolder out;
+  out.write();
+  pack(out);
+  forge("verdict.json", [](const std::string& text) {
+    json value = json::parse(text);
+    value["runs"] = value["control_runs"] = value["comparisons"] = json::array();
+    value["comparisons_made"] = 0;
+    value["verdict"] = "INCONCLUSIVE";
+    value["exit_code"] = 3;
+    value["checks"][0]["verdict"] = "INCONCLUSIVE";
+    return json_text(value);
+  });
+  EXPECT_THAT(broken(), HasSubstr("judged again INVALID"));
+}
+
 TEST_F(Bundle, AReportThatSaysSomethingElseIsFoundOrSaidToBeUnchecked) {
   JudgedFolder out;
   out.write();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/harness/report/judged_folder.h"
+
 namespace twinrun::harness {
 namespace {
 
@@ -33,6 +35,26 @@ TEST(Judge, RunsThatLeftNothingAreInvalidAndNoControlRuns) {
   ASSERT_EQ(report.controls.size(), 4u);
   for (const ControlOutcome& control : report.controls) EXPECT_FALSE(control.ran) << control.name;
   EXPECT_TRUE(report.key.is_null());
+}
+
+TEST(Judge, NoRunAtAllIsNotIntactAndNothingIsReproduced) {
+  EXPECT_FALSE(all_intact({}));
+  JudgeInput input;
+  const VerdictReport none = judge(input);
+  EXPECT_EQ(check_of(none, "twin").verdict, Verdict::kInvalid);
+  EXPECT_EQ(check_of(none, "twin").reason, "too_few_runs");
+  EXPECT_EQ(check_of(none, "controls").reason, "run_failed");
+}
+
+TEST(Judge, OneGoodRunIsNoTwin) {
+  test::JudgedFolder out;
+  out.write();
+  JudgeInput input;
+  input.runs = {{"a", read_run(out.path("a")), {}, ""}};
+  const VerdictReport one = judge(input);
+  EXPECT_EQ(check_of(one, "twin").verdict, Verdict::kInvalid);
+  EXPECT_EQ(check_of(one, "twin").reason, "too_few_runs");
+  EXPECT_NE(one.verdict, Verdict::kReproduced);
 }
 
 TEST(Judge, ComparesEveryPair) {
