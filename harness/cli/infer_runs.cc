@@ -178,8 +178,10 @@ InferenceInput infer_runs(const ResolvedCase& resolved, const fs::path& base,
 
 std::optional<InferenceInput> stored_inference(const std::vector<JudgedRun>& runs,
                                                const fs::path& base, bool with_control) {
-  if (runs.empty() || !runs.front().view.config) return std::nullopt;
-  const json settings = member(runs.front().view.config->judgement, "inference");
+  const auto says = std::find_if(runs.begin(), runs.end(),
+                                 [](const JudgedRun& run) { return run.view.config.has_value(); });
+  if (says == runs.end()) return std::nullopt;
+  const json settings = member(says->view.config->judgement, "inference");
   if (!settings.is_object()) return std::nullopt;
   const fs::path folder = fs::weakly_canonical(runs.front().view.dir).parent_path();
   InferenceInput input = input_of(settings, folder, base);

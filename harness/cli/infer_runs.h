@@ -37,7 +37,7 @@ InferenceInput infer_runs(const ResolvedCase& resolved, const std::filesystem::p
                           std::vector<JudgedRun>& runs, bool quiet);
 
 /// What stored runs of one `verify` left of inference: outputs in each folder, reference and
-/// control beside the runs. nullopt if the first run's configuration asks for no inference.
+/// control beside the first run. nullopt if the first configuration that is there asks for none.
 /// `with_control` false: the control is waived.
 std::optional<InferenceInput> stored_inference(const std::vector<JudgedRun>& runs,
                                                const std::filesystem::path& base,

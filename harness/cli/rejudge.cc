@@ -37,16 +37,40 @@ JudgedRun read_again(const VerdictFile& verdict, const json& stated, const RunVi
   return run;
 }
 
-/// Outputs of inference as they are stored. That the trainer failed to make them is taken over.
-std::optional<InferenceInput> outputs_of(const VerdictFile& verdict, const JudgeInput& input,
-                                         Rejudgement& result) {
+/// That the trainer failed to make outputs without the adapter.
+void take_over_control(const VerdictFile& verdict, const JudgeInput& input, InferenceInput& outputs,
+                       Rejudgement& result) {
+  if (input.without_controls) return;
+  for (const json& stated : list_at(verdict.value, "/controls")) {
+    if (text_at(stated, "/name") != kNoopAdapter) continue;
+    if (text_at(stated, "/details/reason") != "trainer_failed") continue;
+    if (!outputs.control) outputs.control = OutputsSource{kNoopAdapter, nullptr, {}, {}, {}};
+    outputs.control->failure = text_at(stated, "/message");
+    result.taken_over.push_back("that no outputs without the adapter could be made");
+  }
+}
+
+/// Whether the verdict says that outputs were asked for.
+bool says_inference(const VerdictFile& verdict) {
   const json checks = list_at(verdict.value, "/checks");
-  const auto asked = std::any_of(checks.begin(), checks.end(), [](const json& check) {
+  return std::any_of(checks.begin(), checks.end(), [](const json& check) {
     return text_at(check, "/name") == "inference" && text_at(check, "/reason") != "not_asked";
   });
-  if (!asked) return std::nullopt;
+}
+
+/// Outputs of inference as they are stored. The runs say whether there are any: a verdict could
+/// have forgotten them. That the trainer failed to make them is taken over.
+std::optional<InferenceInput> outputs_of(const VerdictFile& verdict, const JudgeInput& input,
+                                         Rejudgement& result) {
   auto outputs = stored_inference(input.runs, input.base, !input.without_controls);
-  if (!outputs) return InferenceInput{};
+  if (!outputs) {
+    // Without a configuration no run is intact, so that no outputs are judged either way.
+    const bool silent =
+        std::none_of(input.runs.begin(), input.runs.end(),
+                     [](const JudgedRun& run) { return run.view.config.has_value(); });
+    if (silent && says_inference(verdict)) return InferenceInput{};
+    return std::nullopt;
+  }
   for (const json& stated : list_at(verdict.value, "/inference/runs")) {
     if (text_at(stated, "/reason") != "trainer_failed") continue;
     for (OutputsSource& source : outputs->runs) {
@@ -55,6 +79,7 @@ std::optional<InferenceInput> outputs_of(const VerdictFile& verdict, const Judge
     result.taken_over.push_back("that no outputs of run " + text_at(stated, "/name") +
                                 " could be made");
   }
+  take_over_control(verdict, input, *outputs, result);
   return outputs;
 }
 

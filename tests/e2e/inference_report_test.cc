@@ -1,0 +1,74 @@
+// Reports and bundles of verdicts that outputs of inference decide.
+#include <gmock/gmock.h>
+
+#include "tests/e2e/toy_case.h"
+
+namespace twinrun {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class InferenceReports : public ToyCase {
+ protected:
+  InferenceReports() {
+    write("prompts.jsonl", "{\"id\":\"greeting\",\"prompt\":\"hello\"}\n{\"prompt\":\"bye\"}\n");
+    write("plain.yaml", read("case.yaml"));
+    ask("{}");
+  }
+  void ask(const std::string& params) const {
+    write("case.yaml", read("plain.yaml"));
+    this->params(params);
+    write("case.yaml",
+          read("case.yaml") + "inference: {prompts: prompts.jsonl, max_new_tokens: 8, top: 5}\n");
+  }
+  void judge(int code, const std::string& out = "out") const {
+    const ProcessResult result = twinrun({"verify", "case.yaml", "--out", out, "--quiet"});
+    ASSERT_EQ(result.exit_code, code) << result.out << result.err;
+  }
+  ProcessResult pack_and_check() const {
+    const ProcessResult packed = twinrun({"bundle", "out", "--out", "x.tar"});
+    EXPECT_EQ(packed.exit_code, 0) << packed.err;
+    fs::rename(path("out"), path("gone"));
+    return twinrun({"bundle", "--check", "x.tar"});
+  }
+};
+
+TEST_F(InferenceReports, AFailingCheckThatIsEditedAwayIsFound) {
+  ask("{infer_fault: ulp, infer_fault_in: b}");
+  judge(1);
+  json forged = verdict();
+  ASSERT_EQ(check(forged, "inference").at("reason"), "twins_differ");
+  for (json& item : forged.at("checks")) {
+    if (item.at("name") != "inference") continue;
+    item["verdict"] = "NOT_RUN";
+    item["reason"] = "not_asked";
+  }
+  json controls = json::array();
+  for (const json& control : forged.at("controls")) {
+    if (control.at("name") != "noop-adapter") controls.push_back(control);
+  }
+  forged["controls"] = controls;
+  forged["inference"] = nullptr;
+  forged["verdict"] = "REPRODUCED";
+  forged["exit_code"] = 0;
+  write("out/verdict.json", forged.dump());
+  const ProcessResult checked = pack_and_check();
+  EXPECT_EQ(checked.exit_code, 5) << checked.out;
+  EXPECT_THAT(checked.err, HasSubstr("do not give its verdict"));
+}
+
+TEST_F(InferenceReports, ABundleOfAControlThatCouldNotBeMadeHolds) {
+  ask("{infer_fault: fail, infer_fault_in: noop-adapter}");
+  judge(3);
+  ASSERT_EQ(check(verdict(), "controls").at("reason"), "control_failed");
+  const ProcessResult checked = pack_and_check();
+  EXPECT_EQ(checked.exit_code, 3) << checked.out << checked.err;
+  EXPECT_THAT(checked.out, HasSubstr("not again    that no outputs without the adapter"));
+}
+
+}  // namespace
+}  // namespace twinrun
