@@ -99,12 +99,11 @@ void require_out(const fs::path& out, const fs::path& verdict) {
 }
 
 json json_report(const VerdictFile& verdict, const Evidence& evidence) {
-  static const char* const states[] = {"holds", "unfit", "missing", "elsewhere", "broken"};
   json records = json::array();
   for (const RunEvidence& run : evidence.runs) {
     records.push_back({{"run", run.name},
                        {"control", run.control},
-                       {"state", states[static_cast<int>(run.state)]},
+                       {"state", to_string(run.state)},
                        {"problem", run.problem}});
   }
   return {{"schema", 1},

@@ -97,6 +97,20 @@ void read_bench(const fs::path& file, Evidence& evidence) {
 
 }  // namespace
 
+std::string to_string(State state) {
+  switch (state) {
+    case State::kHolds:
+      return "holds";
+    case State::kUnfit:
+      return "unfit";
+    case State::kMissing:
+      return "missing";
+    case State::kBroken:
+      break;
+  }
+  return "broken";
+}
+
 std::vector<std::string> Evidence::broken() const {
   std::vector<std::string> list;
   for (const RunEvidence& run : runs) {

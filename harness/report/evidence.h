@@ -26,6 +26,9 @@ struct RunEvidence {
   RunView view;         ///< as read now; empty if nothing is there
 };
 
+/// holds, unfit, missing, broken: as programs are told it.
+std::string to_string(RunEvidence::State state);
+
 struct Evidence {
   std::vector<RunEvidence> runs;  ///< in the order of the verdict, controls last
   nlohmann::json bench;           ///< bench/bench.json beside the verdict; null if there is none
