@@ -66,9 +66,11 @@ class Field {
   const std::vector<std::string>& rows() const { return rows_; }
 
  private:
+  /// The cell of `value`. Steps without a finite loss at either end lie outside of the range, and
+  /// get the cell at the edge.
   static std::size_t place(double value, double low, double high, std::size_t cells) {
     if (!(high > low)) return 0;
-    const double share = (value - low) / (high - low);
+    const double share = std::clamp((value - low) / (high - low), 0.0, 1.0);
     return static_cast<std::size_t>(std::lround(share * static_cast<double>(cells - 1)));
   }
   Range range_;

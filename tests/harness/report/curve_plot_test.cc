@@ -65,6 +65,17 @@ TEST(PlotCurves, WhatIsNotFiniteLeavesAGapButCountsAsADifference) {
   EXPECT_THAT(plot_curves({}, {}, {}), HasSubstr("none is finite"));
 }
 
+TEST(PlotCurves, WhatIsNotFiniteAtAnEndStaysWithinTheRow) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const PlotCurve before{{1, 2, 3, 4, 5, 6}, {nan, nan, 3, 2, nan, nan}, 'b'};
+  PlotCurve after = before;
+  after.mark = 'p';
+  after.values = {-nan, -nan, 3, 2, -nan, -nan};
+  const auto lines = lines_of(plot_curves(before, after, {}));
+  for (const std::string& line : lines) EXPECT_LE(line.size(), 80u) << line;
+  EXPECT_EQ(lines.back(), "    differ ^" + std::string(67, ' ') + "^");
+}
+
 TEST(PlotCurves, AFlatCurveAndASingleStepAreDrawn) {
   PlotCurve flat{{1, 2, 3}, {2.0F, 2.0F, 2.0F}, 'p'};
   EXPECT_THAT(plot_curves({}, flat, {}), HasSubstr("p"));
