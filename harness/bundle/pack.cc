@@ -101,21 +101,26 @@ std::vector<BundleFile> bundle_files(const VerdictFile& verdict, const Evidence&
 }
 
 PackedBundle pack_bundle(const std::vector<BundleFile>& files, const fs::path& file) {
+  std::vector<protocol::Digest> digests;
   std::string list;
   for (const BundleFile& part : files) {
-    const auto digest =
-        part.source.empty() ? protocol::sha256(part.text) : protocol::sha256_file(part.source);
-    list += protocol::to_hex(digest) + "  " + part.name + "\n";
+    digests.push_back(part.source.empty() ? protocol::sha256(part.text)
+                                          : protocol::sha256_file(part.source));
+    list += protocol::to_hex(digests.back()) + "  " + part.name + "\n";
   }
   fs::path temporary = file;
   temporary += ".tmp";
   {
     TarWriter tar(temporary);
     tar.add_text(std::string(kBundleFolder) + kBundleList, list);
-    for (const BundleFile& part : files) {
-      const std::string name = kBundleFolder + part.name;
-      if (part.source.empty()) tar.add_text(name, part.text);
-      if (!part.source.empty()) tar.add_file(name, part.source, fs::file_size(part.source));
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      const std::string name = kBundleFolder + files[i].name;
+      const fs::path& source = files[i].source;
+      if (source.empty()) {
+        tar.add_text(name, files[i].text);
+      } else if (tar.add_file(name, source, fs::file_size(source)) != digests[i]) {
+        throw std::runtime_error(source.string() + " changed meanwhile");
+      }
     }
     tar.finish();
   }

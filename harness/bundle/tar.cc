@@ -118,20 +118,24 @@ void TarWriter::add_text(std::string_view name, std::string_view text) {
   pad(text.size());
 }
 
-void TarWriter::add_file(std::string_view name, const fs::path& source, std::uint64_t bytes) {
+protocol::Digest TarWriter::add_file(std::string_view name, const fs::path& source,
+                                     std::uint64_t bytes) {
   if (bytes > kBytesMax) throw UsageError(source.string() + " is too long for a bundle (8 GiB)");
   write(tar_header(name, bytes));
   const int in = ::open(source.c_str(), O_RDONLY | O_CLOEXEC);
   if (in < 0) fail_io("open", source);
   std::string piece(kPiece, '\0');
   std::uint64_t left = bytes;
+  protocol::Sha256 hasher;
   try {
     while (left > 0) {
       const ssize_t got = ::read(in, piece.data(), std::min<std::uint64_t>(left, piece.size()));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) fail_io("read", source);
       if (got == 0) throw std::runtime_error(source.string() + " became shorter meanwhile");
-      write(std::string_view(piece).substr(0, static_cast<std::size_t>(got)));
+      const std::string_view part(piece.data(), static_cast<std::size_t>(got));
+      hasher.update(part);
+      write(part);
       left -= static_cast<std::uint64_t>(got);
     }
   } catch (...) {
@@ -140,6 +144,7 @@ void TarWriter::add_file(std::string_view name, const fs::path& source, std::uin
   }
   ::close(in);
   pad(bytes);
+  return hasher.finish();
 }
 
 void TarWriter::finish() {

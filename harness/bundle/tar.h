@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "harness/protocol/sha256.h"
+
 namespace twinrun::harness {
 
 // The one form of tar (POSIX.1-1988, ustar) that a bundle has: regular files only, mode 0644, owner
@@ -35,8 +37,9 @@ class TarWriter {
   TarWriter& operator=(const TarWriter&) = delete;
 
   void add_text(std::string_view name, std::string_view text);
-  /// Streams `source`, which has to have `bytes` bytes still.
-  void add_file(std::string_view name, const std::filesystem::path& source, std::uint64_t bytes);
+  /// Streams `source`, which has to have `bytes` bytes still; the SHA-256 of what was written.
+  protocol::Digest add_file(std::string_view name, const std::filesystem::path& source,
+                            std::uint64_t bytes);
   void finish();
 
  private:

@@ -258,6 +258,17 @@ TEST_F(Bundle, AVerdictWithoutRunsIsJudgedAndDoesNotHold) {
   EXPECT_THAT(broken(), HasSubstr("judged again INVALID"));
 }
 
+TEST_F(Bundle, AFileThatChangesWhileItIsPackedGivesNoBundle) {
+  JudgedFolder out;
+  out.write();
+  std::vector<BundleFile> files = bundle_files(out.verdict(), out.evidence());
+  // A device gives other bytes each time, as a file does that somebody writes to.
+  files.push_back({"zzz", "/proc/sys/kernel/random/uuid", ""});
+  EXPECT_THAT(test::message_of<std::runtime_error>([&] { pack_bundle(files, path()); }),
+              HasSubstr("changed meanwhile"));
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
 TEST_F(Bundle, AReportThatSaysSomethingElseIsFoundOrSaidToBeUnchecked) {
   JudgedFolder out;
   out.write();
