@@ -63,12 +63,16 @@ void add_run(FileList& list, const RunEvidence& run) {
   }
 }
 
-/// What outputs of inference were held against; those of the runs are named by their manifests.
-void add_inference(FileList& list, const VerdictFile& verdict) {
-  if (!at(verdict.value, "/inference").is_object()) return;
+/// What outputs of inference were held against lies beside the first run; outputs of the runs are
+/// named by their manifests.
+void add_inference(FileList& list, const VerdictFile& verdict, const Evidence& evidence) {
+  if (!at(verdict.value, "/inference").is_object() || evidence.runs.empty()) return;
+  const RunEvidence& first = evidence.runs.front();
+  const fs::path folder = fs::weakly_canonical(first.view.dir).parent_path();
+  const fs::path named = fs::path(text_at(first.stated, "/dir")).lexically_normal().parent_path();
   for (const char* name : {"prompts.jsonl", "reference.jsonl", "controls/noop-adapter/config.json",
                            "controls/noop-adapter/inference.jsonl"}) {
-    list.add_if_there(name, verdict.folder() / name);
+    list.add_if_there((named / name).generic_string(), folder / name);
   }
 }
 
@@ -93,7 +97,7 @@ std::vector<BundleFile> bundle_files(const VerdictFile& verdict, const Evidence&
   FileList list;
   list.add({"verdict.json", verdict.path, ""});
   for (const RunEvidence& run : evidence.runs) add_run(list, run);
-  add_inference(list, verdict);
+  add_inference(list, verdict, evidence);
   add_baseline(list, verdict);
   list.add_if_there("bench/bench.json", verdict.folder() / "bench" / "bench.json");
   list.add({"report.html", "", to_html(describe(verdict, evidence, ""))});

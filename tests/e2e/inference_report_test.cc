@@ -70,5 +70,14 @@ TEST_F(InferenceReports, ABundleOfAControlThatCouldNotBeMadeHolds) {
   EXPECT_THAT(checked.out, HasSubstr("not again    that no outputs without the adapter"));
 }
 
+TEST_F(InferenceReports, ABundleOfRunsBelowTheVerdictsFolderHoldsTheirPrompts) {
+  judge(0, "out/night");
+  const ProcessResult compared =
+      twinrun({"compare", "out/night/a", "out/night/b", "--out", "out/verdict.json"});
+  ASSERT_EQ(compared.exit_code, 0) << compared.out << compared.err;
+  const ProcessResult checked = pack_and_check();
+  EXPECT_EQ(checked.exit_code, 0) << checked.out << checked.err;
+}
+
 }  // namespace
 }  // namespace twinrun
