@@ -136,24 +136,21 @@ void UnpackedBundle::unpack(const fs::path& file) {
     const auto member = tar.next();
     if (!member && i < list.size()) broken(file, "'" + list[i].name + "' is listed, but missing");
     if (!member) break;
-    const auto listed = std::find_if(list.begin(), list.end(), [&](const Listed& entry) {
-      return kBundleFolder + entry.name == member->name;
-    });
-    const std::string name = member->name.substr(
-        member->name.starts_with(kBundleFolder) ? std::string_view(kBundleFolder).size() : 0);
-    if (listed == list.end()) broken(file, "'" + name + "' is in it, but not in its list");
-    if (i >= list.size() || listed != list.begin() + static_cast<std::ptrdiff_t>(i)) {
-      const bool missing =
-          i < list.size() && listed > list.begin() + static_cast<std::ptrdiff_t>(i);
+    const bool ours = member->name.starts_with(kBundleFolder);
+    const std::string name = member->name.substr(ours ? std::string_view(kBundleFolder).size() : 0);
+    if (!ours || !is_listed(list, name)) {
+      broken(file, "'" + name + "' is in it, but not in its list");
+    }
+    if (i >= list.size() || list[i].name != name) {
+      const bool missing = i < list.size() && list[i].name < name;
       broken(file, missing ? "'" + list[i].name + "' is listed, but missing"
                            : "'" + name + "' is in it twice or out of order");
     }
     // The list was checked: no name leaves the folder, and none stands in it twice.
-    const std::string digest = write_member(tar, folder() / listed->name);
-    if (digest != listed->digest) {
-      broken(file, "'" + listed->name + "' has another SHA-256 than listed");
+    if (write_member(tar, folder() / name) != list[i].digest) {
+      broken(file, "'" + name + "' has another SHA-256 than listed");
     }
-    names_.push_back(listed->name);
+    names_.push_back(name);
   }
 }
 
