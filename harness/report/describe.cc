@@ -33,6 +33,17 @@ std::vector<std::string> texts_of(const json& list) {
 
 }  // namespace
 
+json check_named(const VerdictFile& verdict, const std::string& name) {
+  for (const json& check : list_at(verdict.value, "/checks")) {
+    if (text_at(check, "/name") == name) return check;
+  }
+  return nullptr;
+}
+
+bool did_not_run(const json& check) {
+  return check.is_null() || text_at(check, "/verdict") == to_string(Verdict::kNotRun);
+}
+
 std::string headline(const VerdictFile& verdict) {
   for (const json& check : list_at(verdict.value, "/checks")) {
     if (text_at(check, "/verdict") == to_string(verdict.verdict)) return text_at(check, "/message");
@@ -118,7 +129,8 @@ Document describe(const VerdictFile& verdict, const Evidence& evidence, const st
   if (document.title.empty()) document.title = "a case without name";
   document.verdict = verdict.verdict;
   document.sentence = headline(verdict);
-  document.meaning = meaning_of(verdict.verdict);
+  document.meaning =
+      only_outputs(verdict) ? meaning_of_outputs(verdict.verdict) : meaning_of(verdict.verdict);
   document.alarms = evidence.broken();
   for (ReportSection& section : std::vector<ReportSection>{
            compared_section(verdict, evidence), divergence_section(verdict),

@@ -25,6 +25,15 @@ ReportSection vouching_section(const VerdictFile& verdict, const std::string& ma
 
 // Shared by them.
 
+/// The check `name`; null if the verdict has none.
+nlohmann::json check_named(const VerdictFile& verdict, const std::string& name);
+/// Then it stands among what was not shown.
+bool did_not_run(const nlohmann::json& check);
+/// Whether the verdict is one of outputs, as `infer-check` gives it: there are no twins.
+bool only_outputs(const VerdictFile& verdict);
+/// What was compared of such a verdict.
+Facts outputs_facts(const VerdictFile& verdict);
+
 /// First step that differs, with its bits and tensors; `a`, `b` name the sides.
 void add_divergence(ReportSection& section, const nlohmann::json& first, const std::string& a,
                     const std::string& b);

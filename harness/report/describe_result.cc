@@ -1,5 +1,5 @@
 // What a report says of the result: what was compared, the first divergence, curves, baseline,
-// inference, cost.
+// cost.
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -13,18 +13,6 @@ namespace twinrun::harness {
 namespace {
 
 using nlohmann::json;
-
-json check_named(const VerdictFile& verdict, const std::string& name) {
-  for (const json& check : list_at(verdict.value, "/checks")) {
-    if (text_at(check, "/name") == name) return check;
-  }
-  return nullptr;
-}
-
-/// Then it stands among what was not shown.
-bool did_not_run(const json& check) {
-  return check.is_null() || text_at(check, "/verdict") == to_string(Verdict::kNotRun);
-}
 
 constexpr std::size_t kBenchRowsMax = 60;
 
@@ -67,10 +55,7 @@ void add_curves(ReportSection& section, const RunEvidence& a, const RunEvidence&
   section.blocks.emplace_back(chart);
 }
 
-}  // namespace
-
-ReportSection compared_section(const VerdictFile& verdict, const Evidence& evidence) {
-  ReportSection section{"compared", "What was compared, and how often", {}};
+Facts twins_facts(const VerdictFile& verdict, const Evidence& evidence) {
   const json& value = verdict.value;
   Facts facts;
   std::vector<std::string> names;
@@ -88,10 +73,21 @@ ReportSection compared_section(const VerdictFile& verdict, const Evidence& evide
   if (const auto tensors = integer_at(value, "/tensors_covered").value_or(0); tensors > 0) {
     add_fact(facts, "tensors", grouped(tensors) + " a step, by SHA-256 of all their bytes");
   }
-  add_fact(facts, "how", "bit for bit: no tolerance, no rounding, no statistics");
-  section.blocks.emplace_back(facts);
+  const bool bounded = text_at(value, "/inference/reference/kind") == "other";
+  add_fact(facts, "how",
+           "the twins bit for bit: no tolerance, no rounding, no statistics" +
+               std::string(bounded ? "; their outputs within bounds of the reference" : ""));
+  return facts;
+}
+
+}  // namespace
+
+ReportSection compared_section(const VerdictFile& verdict, const Evidence& evidence) {
+  ReportSection section{"compared", "What was compared, and how often", {}};
+  section.blocks.emplace_back(only_outputs(verdict) ? outputs_facts(verdict)
+                                                    : twins_facts(verdict, evidence));
   Table table{{"check", "asks", "result", "found"}, {}};
-  for (const json& check : list_at(value, "/checks")) {
+  for (const json& check : list_at(verdict.value, "/checks")) {
     const std::string name = text_at(check, "/name");
     table.rows.push_back({{name, false},
                           {question_of(name), false},
@@ -169,30 +165,6 @@ ReportSection baseline_section(const VerdictFile& verdict) {
                                           text_at(near, "/fingerprint") + ", differs in:"});
     add_differences(section, list_at(near, "/differences"), "here", "there");
   }
-  return section;
-}
-
-ReportSection inference_section(const VerdictFile& verdict) {
-  ReportSection section{"inference", "Outputs of the adapter", {}};
-  const json check = check_named(verdict, "inference");
-  if (did_not_run(check)) return section;
-  section.blocks.emplace_back(
-      Paragraph{text_at(check, "/verdict") + ": " + text_at(check, "/message") + "."});
-  // Side by side; the first ones, and every one of them that parts.
-  constexpr std::size_t kShown = 8, kShownParted = 40;
-  const bool reference = at(verdict.value, "/inference/reference").is_object();
-  Table table{{"prompt", reference ? "reference" : "first run", reference ? "run" : "second run",
-               "parts at token"},
-              {}};
-  for (const json& pair : list_at(verdict.value, "/inference/texts")) {
-    const auto parts_at = integer_at(pair, "/parts_at");
-    if (table.rows.size() >= (parts_at ? kShownParted : kShown)) continue;
-    table.rows.push_back({{text_at(pair, "/id"), false},
-                          {text_at(pair, "/reference"), false},
-                          {text_at(pair, "/run"), false},
-                          {parts_at ? std::to_string(*parts_at) : "nowhere", false}});
-  }
-  if (!table.rows.empty()) section.blocks.emplace_back(table);
   return section;
 }
 

@@ -16,23 +16,40 @@ std::string compare_command_line(const VerdictFile& verdict) {
   return command + (at(verdict.value, "/without_controls") == true ? " --without-controls" : "");
 }
 
+std::string infer_check_command_line(const VerdictFile& verdict) {
+  const std::string reference = text_at(verdict.value, "/inference/reference/file");
+  return "twinrun infer-check " + shell_quote(one_line(text_at(verdict.value, "/runs/0/dir"))) +
+         " --reference " + (reference.empty() ? "FILE" : shell_quote(one_line(reference)));
+}
+
+constexpr const char* kTwinsAgain =
+    "In the folder of verdict.json, on any x86-64 Linux machine with twinrun, without GPU and "
+    "network. The first command judges the records again, the second shows whether this is the "
+    "verdict that the report was made from, the third makes the report again.";
+constexpr const char* kOutputsAgain =
+    "In the folder of verdict.json, with the run, the reference and the model where they were. The "
+    "first command lets the trainer make the outputs again and judges them (--case names the case "
+    "of a run whose trainer is not twinrun-train), the second shows whether this is the verdict "
+    "that the report was made from, the third makes the report again.";
+
 }  // namespace
 
 ReportSection again_section(const VerdictFile& verdict) {
-  ReportSection section{"again", "How to check this again, offline", {}};
-  section.blocks.emplace_back(Paragraph{
-      "In the folder of verdict.json, on any x86-64 Linux machine with twinrun, without GPU and "
-      "network. The first command judges the records again, the second shows whether this is the "
-      "verdict that the report was made from, the third makes the report again."});
+  const bool outputs = only_outputs(verdict);
+  ReportSection section{
+      "again", outputs ? "How to check this again" : "How to check this again, offline", {}};
+  section.blocks.emplace_back(Paragraph{outputs ? kOutputsAgain : kTwinsAgain});
   const std::string name = shell_quote(one_line(verdict.path.filename().string()));
-  section.blocks.emplace_back(CodeBlock{compare_command_line(verdict) + "\nsha256sum " + name +
-                                        "\ntwinrun report " + name + " --format html"});
+  section.blocks.emplace_back(
+      CodeBlock{(outputs ? infer_check_command_line(verdict) : compare_command_line(verdict)) +
+                "\nsha256sum " + name + "\ntwinrun report " + name + " --format html"});
   Facts facts;
   add_fact(facts, "SHA-256 of verdict.json", verdict.sha256, true);
   for (const json& run : list_at(verdict.value, "/runs")) {
     add_fact(facts, "head of run " + text_at(run, "/name"), text_at(run, "/head"), true);
   }
   section.blocks.emplace_back(facts);
+  if (outputs) return section;
   section.blocks.emplace_back(Paragraph{
       "To train again, not only to judge again, takes the inputs with the digests above, the same "
       "program, and, unless numerics is portable, the same kind of machine."});
@@ -56,7 +73,12 @@ ReportSection limits_section(const VerdictFile& verdict, const Evidence& evidenc
       add("Run " + run.name + " had faults planted on purpose: this is a test of the judge.");
     }
   }
-  add("That the training is right, safe or useful: only that it came out again.");
+  if (only_outputs(verdict)) {
+    add("That the outputs are right, safe or useful: only how they stand to the reference.");
+    add("That the run would come out again: it was made once, and only read here.");
+  } else {
+    add("That the training is right, safe or useful: only that it came out again.");
+  }
   add("That another machine, library or program would give these bits, unless numerics is "
       "portable.");
   add("Anything about data or code that no digest above stands for; the trainer reads what it "
@@ -84,8 +106,12 @@ ReportSection vouching_section(const VerdictFile& verdict, const std::string& ma
            "twinrun " + text_at(value, "/twinrun/version") + ", commit " +
                (commit.empty() ? "unknown" : commit) +
                (at(value, "/twinrun/git_dirty") == true ? ", with local changes" : ""));
-  add_fact(facts, "kind of claim", "repeatability: same team, same program, same inputs");
-  add_fact(facts, "fidelity of the losses", "exact: bits as the trainer recorded them");
+  const bool outputs = only_outputs(verdict);
+  add_fact(facts, "kind of claim",
+           outputs ? "outputs of one adapter against a reference"
+                   : "repeatability: same team, same program, same inputs");
+  add_fact(facts, outputs ? "fidelity of the log-probabilities" : "fidelity of the losses",
+           "exact: bits as the trainer recorded them");
   add_fact(facts, "schema of verdict.json",
            std::to_string(integer_at(value, "/schema").value_or(0)));
   if (!made.empty()) add_fact(facts, "report made", made);

@@ -107,12 +107,7 @@ json list_of(const std::vector<T>& items) {
 }
 
 /// `text` from a little before byte `at`, with a mark there.
-std::string marked(const std::string& text, std::size_t at) {
-  constexpr std::size_t kBefore = 24;
-  std::size_t begin = at > kBefore ? at - kBefore : 0;
-  while (begin > 0 && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
-  return (begin > 0 ? "..." : "") + text.substr(begin, at - begin) + ">>" + text.substr(at);
-}
+std::string marked(std::string text, std::size_t at) { return excerpt(text.insert(at, ">>"), at); }
 
 }  // namespace
 
@@ -137,13 +132,7 @@ json inference_json(const InferenceReport& report) {
 std::vector<TerminalLine> parting_texts(const InferenceReport& report) {
   for (const TextPair& pair : report.texts) {
     if (!pair.parts_at) continue;
-    const auto parted = std::mismatch(pair.reference.begin(), pair.reference.end(),
-                                      pair.run.begin(), pair.run.end());
-    auto at = static_cast<std::size_t>(parted.first - pair.reference.begin());
-    while (at > 0 && at < pair.reference.size() &&
-           (static_cast<unsigned char>(pair.reference[at]) & 0xc0) == 0x80) {
-      --at;
-    }
+    const std::size_t at = parting(pair.reference, pair.run);
     const bool reference = !report.reference.empty();
     const std::string name = report.runs.empty() ? "run" : "run " + report.runs.front().name;
     return {{"texts", "prompt " + std::to_string(pair.prompt) + " (" + pair.id +

@@ -38,6 +38,20 @@ std::string ellipsize(std::string_view text, std::size_t width) {
   return std::string(text.substr(0, bytes_of(text, width - 3))) + "...";
 }
 
+std::size_t parting(std::string_view a, std::string_view b) {
+  const auto parted = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  auto at = static_cast<std::size_t>(parted.first - a.begin());
+  while (at > 0 && at < a.size() && !starts_code_point(a[at])) --at;
+  return at;
+}
+
+std::string excerpt(std::string_view text, std::size_t at) {
+  constexpr std::size_t kBefore = 24;
+  std::size_t begin = at > kBefore ? at - kBefore : 0;
+  while (begin > 0 && !starts_code_point(text[begin])) --begin;
+  return (begin > 0 ? "..." : "") + std::string(text.substr(begin));
+}
+
 std::vector<std::string> wrap(std::string_view text, std::size_t width) {
   std::vector<std::string> lines;
   std::string line;

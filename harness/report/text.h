@@ -17,6 +17,13 @@ std::size_t columns(std::string_view text);
 /// `text` cut to `width` columns, with "..." at the end where something is missing.
 std::string ellipsize(std::string_view text, std::size_t width);
 
+/// The first byte at which two texts part, at the start of a code point; the end of one that is
+/// the beginning of the other.
+std::size_t parting(std::string_view a, std::string_view b);
+
+/// `text` from a little before byte `at` on, with "..." before it where something is missing.
+std::string excerpt(std::string_view text, std::size_t at);
+
 /// `text` broken at spaces into lines of at most `width` columns; a longer word is cut.
 std::vector<std::string> wrap(std::string_view text, std::size_t width);
 

@@ -8,8 +8,9 @@ std::string meaning_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::kReproduced:
       return "The same training was run several times in fresh processes, and every recorded value "
-             "came out with the same bits. Tests of the judge itself passed too. It does not say "
-             "that the training is right, nor that another machine would give these bits.";
+             "came out with the same bits. The tests of the judge itself that ran passed, too. It "
+             "does "
+             "not say that the training is right, nor that another machine would give these bits.";
     case Verdict::kNotReproduced:
       return "A difference was shown: the same training gave other bits the second time, or other "
              "bits than the baseline or the reference. The first difference is named below.";
@@ -32,17 +33,42 @@ std::string meaning_of(Verdict verdict) {
   return "Not run.";
 }
 
+std::string meaning_of_outputs(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kReproduced:
+      return "The adapter of one run gave the outputs of the reference: bit for bit where the "
+             "reference promises bits, else within bounds. The model without the adapter fails the "
+             "same check. It does not say that the outputs are right, nor that the run would come "
+             "out again.";
+    case Verdict::kNotReproduced:
+      return "A difference was shown: the adapter gave other outputs than the reference.";
+    case Verdict::kInvalid:
+      return "No statement about the outputs: the run or its outputs are incomplete or not as they "
+             "were asked for, or a test of the judge itself failed.";
+    case Verdict::kInconclusive:
+      return "No statement about the outputs: they cannot be compared with the reference, or lack "
+             "their control.";
+    default:
+      return meaning_of(verdict);
+  }
+}
+
 std::string question_of(const std::string& name) {
   static const std::map<std::string, std::string> questions = {
       {"twin", "Do runs with equal seeds and configuration agree in every bit?"},
-      {"controls", "Would a difference have been found? Four tests of the judge itself."},
+      {"controls", "Would a difference have been found? Tests of the judge itself."},
       {"baseline", "Does the run agree with the loss curve that was frozen and reviewed before?"},
-      {"inference", "Does the trained adapter give the outputs of the reference?"},
+      {"inference",
+       "Does the adapter give the outputs that it should: those of the reference, or, "
+       "without one, the same in every run?"},
+      {"run", "Is the record of the run whole and intact?"},
       {"bench", "Does reproducible training stay within its time budget?"},
       {"planted-ulp", "Is a change of one unit in the last place, planted on purpose, found?"},
       {"seed-plus-one", "Does a run with other seeds come out differently, as it must?"},
       {"adapter-moved", "Did training change the adapter at all?"},
-      {"base-unmoved", "Did the frozen weights stay as they were?"}};
+      {"base-unmoved", "Did the frozen weights stay as they were?"},
+      {"noop-adapter",
+       "Does the model give the outputs with the adapter, and other ones without it?"}};
   const auto found = questions.find(name);
   return found == questions.end() ? std::string() : found->second;
 }

@@ -9,6 +9,9 @@ namespace twinrun::harness {
 /// What a verdict says, and what it does not, for one who never saw twinrun.
 std::string meaning_of(Verdict verdict);
 
+/// The same of a verdict that is about outputs alone.
+std::string meaning_of_outputs(Verdict verdict);
+
 /// What the check or control `name` asks, in words; empty for one that is not known here.
 std::string question_of(const std::string& name);
 

@@ -79,5 +79,19 @@ TEST_F(InferenceReports, ABundleOfRunsBelowTheVerdictsFolderHoldsTheirPrompts) {
   EXPECT_EQ(checked.exit_code, 0) << checked.out << checked.err;
 }
 
+TEST_F(InferenceReports, WhatInferCheckFoundIsToldAsOutputsNotAsTraining) {
+  judge(0);
+  const ProcessResult later =
+      twinrun({"infer-check", "out/a", "--reference", "out/b/inference.jsonl", "--out", "later",
+               "--case", "case.yaml", "--quiet"});
+  ASSERT_EQ(later.exit_code, 0) << later.out << later.err;
+  const ProcessResult report = twinrun({"report", "later/verdict.json", "--format", "md"});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_THAT(report.out, AllOf(HasSubstr("outputs for 2 prompts"), HasSubstr("| greeting |"),
+                                HasSubstr("other ones without it?")));
+  EXPECT_THAT(report.out, AllOf(Not(HasSubstr("trained")), Not(HasSubstr("twinrun compare")),
+                                Not(HasSubstr("The same training"))));
+}
+
 }  // namespace
 }  // namespace twinrun
