@@ -18,7 +18,7 @@ constexpr std::size_t kBenchRowsMax = 60;
 
 /// A number with four digits behind the point; empty if there is none.
 std::string ratio_text(const json& value) {
-  return value.is_number() ? number_text("%.4g", value.get<double>()) : "";
+  return value.is_number() ? number_text("%.4f", value.get<double>()) : "";
 }
 
 std::int64_t steps_compared(const VerdictFile& verdict) {

@@ -140,7 +140,7 @@ TEST(Html, ShowsWhatBenchLeftWithItsInterval) {
                                                      .dump());
   const std::string text = html_of(out);
   EXPECT_THAT(text, HasSubstr("deterministic &lt;b&gt;"));
-  EXPECT_THAT(text, HasSubstr("1.181 to 1.204"));
+  EXPECT_THAT(text, HasSubstr("1.1810 to 1.2040"));
   test::write_file(out.path("bench/bench.json"), "{");
   EXPECT_THAT(html_of(out), HasSubstr("bench/bench.json lies beside the verdict, but cannot be"));
 }
