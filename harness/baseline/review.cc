@@ -68,6 +68,22 @@ void judge_pending(Listed& listed) {
   listed.why = "the baseline holds the same record";
 }
 
+/// The losses of an intact record.
+LossCurve read_losses(const fs::path& record) {
+  LossCurve curve;
+  protocol::LineReader reader(record);
+  while (const auto line = reader.next()) {
+    const auto parsed = protocol::parse_step(*line);
+    const auto* step = std::get_if<protocol::StepRecord>(&parsed);
+    if (step == nullptr) continue;
+    curve.steps.push_back(step->step);
+    curve.losses.push_back(step->loss);
+    curve.tokens += step->tokens;
+    curve.loss_tokens += step->loss_tokens;
+  }
+  return curve;
+}
+
 }  // namespace
 
 fs::path accept_curve(const fs::path& pending, const Acceptance& acceptance,
@@ -136,21 +152,6 @@ std::vector<Listed> list_curves(const fs::path& folder,
     list.push_back(std::move(listed));
   }
   return list;
-}
-
-LossCurve read_losses(const fs::path& record) {
-  LossCurve curve;
-  protocol::LineReader reader(record);
-  while (const auto line = reader.next()) {
-    const auto parsed = protocol::parse_step(*line);
-    const auto* step = std::get_if<protocol::StepRecord>(&parsed);
-    if (step == nullptr) continue;
-    curve.steps.push_back(step->step);
-    curve.losses.push_back(step->loss);
-    curve.tokens += step->tokens;
-    curve.loss_tokens += step->loss_tokens;
-  }
-  return curve;
 }
 
 Review review_curve(const fs::path& pending) {

@@ -64,9 +64,6 @@ struct LossCurve {
   std::int64_t loss_tokens = 0;
 };
 
-/// Reads the losses of an intact record. Throws std::runtime_error if it is none.
-LossCurve read_losses(const std::filesystem::path& record);
-
 /// A pending curve beside the curve whose place it would take.
 struct Review {
   Curve pending;

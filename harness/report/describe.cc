@@ -135,10 +135,10 @@ Document describe(const VerdictFile& verdict, const Evidence& evidence, const st
   for (ReportSection& section : std::vector<ReportSection>{
            compared_section(verdict, evidence), divergence_section(verdict),
            curves_section(verdict, evidence), baseline_section(verdict), inference_section(verdict),
-           cost_section(verdict, evidence), controls_section(verdict),
-           runs_section(verdict, evidence), inputs_section(verdict, evidence),
-           machine_section(evidence), differences_section(verdict), again_section(verdict),
-           limits_section(verdict, evidence), vouching_section(verdict, made)}) {
+           cost_section(verdict, evidence), controls_section(verdict), runs_section(evidence),
+           inputs_section(verdict, evidence), machine_section(evidence),
+           differences_section(verdict), again_section(verdict), limits_section(verdict, evidence),
+           vouching_section(verdict, made)}) {
     if (!section.blocks.empty()) document.sections.push_back(std::move(section));
   }
   return document;

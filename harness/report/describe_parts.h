@@ -15,7 +15,7 @@ ReportSection baseline_section(const VerdictFile& verdict);
 ReportSection inference_section(const VerdictFile& verdict);
 ReportSection cost_section(const VerdictFile& verdict, const Evidence& evidence);
 ReportSection controls_section(const VerdictFile& verdict);
-ReportSection runs_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection runs_section(const Evidence& evidence);
 ReportSection inputs_section(const VerdictFile& verdict, const Evidence& evidence);
 ReportSection machine_section(const Evidence& evidence);
 ReportSection differences_section(const VerdictFile& verdict);
@@ -37,10 +37,11 @@ Facts outputs_facts(const VerdictFile& verdict);
 /// First step that differs, with its bits and tensors; `a`, `b` name the sides.
 void add_divergence(ReportSection& section, const nlohmann::json& first, const std::string& a,
                     const std::string& b);
-/// A table of fields that differ, at most `limit` of them, and how many more there are.
+/// A table of fields that differ, the first 40 of them, and how many more there are; nothing if
+/// none does.
 void add_differences(ReportSection& section, const nlohmann::json& list, const std::string& a,
                      const std::string& b);
-/// A row, unless `text` is empty: then "not recorded".
+/// A row; of an empty `text` it says "not recorded".
 void add_fact(Facts& facts, const std::string& name, const std::string& text, bool code = false);
 /// `1,234,567`.
 std::string grouped(std::int64_t number);

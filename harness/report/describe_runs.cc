@@ -105,7 +105,7 @@ ReportSection controls_section(const VerdictFile& verdict) {
   return section;
 }
 
-ReportSection runs_section(const VerdictFile&, const Evidence& evidence) {
+ReportSection runs_section(const Evidence& evidence) {
   ReportSection section{"runs", "The runs", {}};
   if (evidence.runs.empty()) return section;
   section.blocks.emplace_back(Paragraph{
