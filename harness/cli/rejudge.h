@@ -19,9 +19,10 @@ struct Rejudgement {
 /// says: the verdict, every check, run, pair and control, first divergence and all, but not the
 /// sentences, times and memory.
 ///
-/// Taken over is what no record shows: that a trainer failed at the end of a whole record or was
-/// changed between two runs (which only makes a verdict worse), and checks that are not judged from
-/// records (`taken_over` names them).
+/// Whether there are outputs to judge, the configurations of the runs say. Taken over is what no
+/// record shows: that a trainer failed at the end of a whole record, made no outputs or was changed
+/// between two runs (which only makes a verdict worse), and checks that are not judged from records
+/// (`taken_over` names them).
 ///
 /// curves  folder of the baseline's curve
 Rejudgement rejudge(const VerdictFile& verdict, const std::filesystem::path& curves);
