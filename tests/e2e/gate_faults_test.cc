@@ -195,6 +195,13 @@ class FailedWrites : public GateFaults {
     file >> count;
     return count;
   }
+  /// `chosen` of the calls 1 to `all`, evenly apart, from one drawn anew.
+  std::vector<long> places(long all, long chosen) {
+    const long first = below(all / chosen);
+    std::vector<long> calls;
+    for (long i = 0; i < chosen; ++i) calls.push_back(1 + first + i * all / chosen);
+    return calls;
+  }
   void TearDown() override { fs::remove(count_file()); }
 };
 
@@ -211,9 +218,7 @@ TEST_F(FailedWrites, EveryOneInTurn) {
   const long chosen = tries(6, all);
   long failed = 0;
   for (const Way& way : ways) {
-    const long first = below(std::max(all / chosen, 1L));
-    for (long i = 0; i < chosen; ++i) {
-      const long call = 1 + (first + i * all / chosen) % all;
+    for (const long call : places(all, chosen)) {
       fs::remove_all(path("curves"));
       const ProcessResult result = fail_at(call, way.how, way.sticky, {});
       SCOPED_TRACE(std::string(way.how) + (way.sticky ? " from" : " at") + " call " +
@@ -236,9 +241,8 @@ TEST_F(FailedWrites, NoneTurnsADifferenceGreen) {
   const std::vector<std::string> differs = {"--inject", "b:loss-ulp@3"};
   ASSERT_EQ(fail_at(0, "ENOSPC", false, differs).exit_code, 1);
   const long all = calls();
-  const long chosen = tries(6, all);
-  for (long i = 0; i < chosen; ++i) {
-    const ProcessResult result = fail_at(1 + i * all / chosen, "ENOSPC", i % 2 == 1, differs);
+  for (const long call : places(all, tries(6, all))) {
+    const ProcessResult result = fail_at(call, "ENOSPC", call % 2 == 1, differs);
     EXPECT_THAT(result.exit_code, AnyOf(1, 2, 3, 4)) << result.err;
     EXPECT_NE(verdict_there(), "REPRODUCED");
     expect_readable();
@@ -274,10 +278,8 @@ TEST_F(FailedWrites, AcceptLeavesTheOldBaselineOrTheNewOne) {
   const long all = calls();
   ASSERT_GT(all, 8);
   long killed = 0, refused = 0;
-  const long chosen = tries(5, all);
   for (const char* how : {"ENOSPC", "EIO", "short", "kill"}) {
-    for (long i = 0; i < chosen; ++i) {
-      const long call = 1 + i * all / chosen;
+    for (const long call : places(all, tries(3, all))) {
       fs::remove_all(path("curves"));
       fs::copy(path("saved"), path("curves"));
       const bool killing = std::string(how) == "kill";
