@@ -1,33 +1,21 @@
 #include "harness/cli/bench_switches.h"
 
-#include <fstream>
-#include <iterator>
-#include <optional>
-
+#include "harness/cli/ask_trainer.h"
 #include "harness/exit_code.h"
-#include "harness/launch/launch.h"
-#include "harness/launch/temporary_folder.h"
-#include "harness/protocol/strict_json.h"
+#include "harness/report/json_fields.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
 namespace {
 
-namespace fs = std::filesystem;
 using nlohmann::json;
 
-std::vector<std::string> parse_names(const fs::path& answer) {
-  std::ifstream stream(answer, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  std::string problem;
-  const std::optional<json> parsed = protocol::parse_strict_json(text, problem);
+/// Empty where it is not a list of objects with a name each.
+std::vector<std::string> names_of(const json& said) {
   std::vector<std::string> names;
-  if (!parsed || !parsed->is_object() || !parsed->contains("bench_switches")) return names;
-  const json& list = parsed->at("bench_switches");
-  if (!list.is_array()) return names;
-  for (const json& entry : list) {
-    if (!entry.is_object() || !entry.contains("name") || !entry.at("name").is_string()) return {};
-    names.push_back(entry.at("name").get<std::string>());
+  for (const json& entry : list_at(said, "/bench_switches")) {
+    if (!at(entry, "/name").is_string()) return {};
+    names.push_back(text_at(entry, "/name"));
   }
   return names;
 }
@@ -35,25 +23,18 @@ std::vector<std::string> parse_names(const fs::path& answer) {
 }  // namespace
 
 std::vector<std::string> bench_switches(const ResolvedCase& resolved) {
-  constexpr double kAnswer_s = 120;  // the first use of a GPU may take a minute
-  const TemporaryFolder folder;
-  const fs::path config = folder.path() / "config.json";
-  std::ofstream(config, std::ios::binary) << resolved.config.to_text();
-  LaunchOptions options;
-  options.command = resolved.command;
-  options.command.insert(options.command.end(), {"doctor", config.string(), "--json"});
-  options.run_dir = folder.path();
-  options.step_timeout_s = kAnswer_s;
-  const LaunchResult result = launch_trainer(options);
-  std::vector<std::string> names;
-  if (result.outcome == LaunchResult::Outcome::kExited) {
-    names = parse_names(folder.path() / "stdout.log");
-  }
+  const auto [launch, said] = ask_trainer(resolved.command, resolved);
+  const std::vector<std::string> names = said ? names_of(*said) : std::vector<std::string>{};
   if (!names.empty()) return names;
-  throw UsageError("--attribute: `" + one_line(resolved.command.front()) +
-                   " doctor --json` lists no bench_switches, so there is nothing to attribute to; "
+  const std::string asked =
+      "--attribute: `" + one_line(resolved.command.front()) + " doctor --json` ";
+  if (launch.outcome == LaunchResult::Outcome::kInterrupted) {
+    throw NoVerdictError(asked + how_it_ended(launch));
+  }
+  throw UsageError(asked +
+                   "lists no bench_switches, so there is nothing to attribute to; "
                    "leave --attribute out" +
-                   (result.stderr_tail.empty() ? "" : ":\n" + result.stderr_tail));
+                   (launch.stderr_tail.empty() ? "" : ":\n" + launch.stderr_tail));
 }
 
 }  // namespace twinrun::harness

@@ -1,11 +1,7 @@
-#include <fstream>
-#include <iterator>
 #include <utility>
 
+#include "harness/cli/ask_trainer.h"
 #include "harness/cli/doctor_checks.h"
-#include "harness/launch/launch.h"
-#include "harness/launch/temporary_folder.h"
-#include "harness/protocol/strict_json.h"
 
 namespace twinrun::harness {
 namespace {
@@ -64,15 +60,11 @@ NumericsReport parse_numerics(const json& object) {
 
 /// `{"checks":[{"name","state","message"}],"numerics":{...}}`, the latter null or absent where
 /// there is nothing to say; nullopt if it is anything else.
-std::optional<TrainerReport> parse_report(const fs::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(stream), {}};
-  std::string problem;
-  const std::optional<json> answer = protocol::parse_strict_json(text, problem);
-  if (!answer) return std::nullopt;
+std::optional<TrainerReport> parse_report(const std::optional<json>& said) {
+  if (!said) return std::nullopt;
   try {
-    TrainerReport report{.checks = parse_checks(*answer, "checks"), .numerics = {}};
-    const json numerics = answer->value("numerics", json());
+    TrainerReport report{.checks = parse_checks(*said, "checks"), .numerics = {}};
+    const json numerics = said->value("numerics", json());
     if (!numerics.is_null()) report.numerics = parse_numerics(numerics);
     return report;
   } catch (const Unusable&) {
@@ -80,53 +72,22 @@ std::optional<TrainerReport> parse_report(const fs::path& file) {
   }
 }
 
-std::string how_it_ended(const LaunchResult& result) {
-  using Outcome = LaunchResult::Outcome;
-  switch (result.outcome) {
-    case Outcome::kExited:
-      return "ended with exit code " + std::to_string(result.exit_code);
-    case Outcome::kSignaled:
-      return "was ended by signal " + std::to_string(result.signal);
-    case Outcome::kTimedOut:
-      return "did not answer in time";
-    case Outcome::kInterrupted:
-      return "was interrupted";
-    case Outcome::kNotStarted:
-      break;
-  }
-  return "could not be started";
-}
-
 TrainerReport only(DoctorCheck check) { return {.checks = {std::move(check)}, .numerics = {}}; }
 
 TrainerReport ask(const std::vector<std::string>& command,
                   const std::optional<ResolvedCase>& resolved) {
-  constexpr double kAnswer_s = 120;  // the first use of a GPU may take a minute
-  const TemporaryFolder folder;
-  LaunchOptions options;
-  options.command = command;
-  options.command.push_back("doctor");
-  if (resolved) {
-    const fs::path config = folder.path() / "config.json";
-    std::ofstream(config, std::ios::binary) << resolved->config.to_text();
-    options.command.push_back(config.string());
+  const auto [launch, said] = ask_trainer(command, resolved);
+  if (launch.outcome == LaunchResult::Outcome::kNotStarted) {
+    return only({"trainer", State::kProblem, launch.stderr_tail});
   }
-  options.command.push_back("--json");
-  options.run_dir = folder.path();
-  options.step_timeout_s = kAnswer_s;
-  const LaunchResult result = launch_trainer(options);
-  if (result.outcome == LaunchResult::Outcome::kNotStarted) {
-    return only({"trainer", State::kProblem, result.stderr_tail});
-  }
-  std::optional<TrainerReport> report = parse_report(folder.path() / "stdout.log");
-  if (result.outcome == LaunchResult::Outcome::kExited && report) {
+  if (std::optional<TrainerReport> report = parse_report(said)) {
     report->checks.insert(report->checks.begin(), {"trainer", State::kOk, command.front()});
     return *report;
   }
   return only({"trainer", State::kFailed,
-               command.front() + " doctor " + how_it_ended(result) +
+               command.front() + " doctor " + how_it_ended(launch) +
                    " and reported nothing usable" +
-                   (result.stderr_tail.empty() ? "" : ":\n" + result.stderr_tail)});
+                   (launch.stderr_tail.empty() ? "" : ":\n" + launch.stderr_tail)});
 }
 
 }  // namespace

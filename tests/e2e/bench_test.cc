@@ -279,6 +279,20 @@ TEST_F(Bench, AttributionNamesWhatEachSwitchCosts) {
   EXPECT_LE(std::abs(off.at("ratio").get<double>() - 1 / 1.03), 0.004);
 }
 
+TEST_F(Bench, InterruptedWhileItAsksForSwitchesItSaysSo) {
+  script("{switches: {fill: 1.03}, doctor_s: 60}");
+  fs::create_directory(path("tmp"));
+  ProcessOptions options = command({"bench", "case.yaml", "--out", "out", "--attribute"});
+  options.environment = {{"TMPDIR", path("tmp").string()}};
+  Process process(options);
+  ASSERT_TRUE(eventually(30, [&] { return !fs::is_empty(path("tmp")); }));
+  process.send(SIGINT);
+  const ProcessResult result = process.wait();
+  EXPECT_EQ(result.exit_code, 130) << result.out << result.err;
+  EXPECT_THAT(result.err, HasSubstr("doctor --json` was interrupted"));
+  EXPECT_FALSE(fs::exists(path("out")));
+}
+
 TEST_F(Bench, ASwitchThatCannotBeForcedIsNamedAndTheRestStands) {
   for (const char* code : {"2", "3"}) {
     fs::remove_all(path("out"));

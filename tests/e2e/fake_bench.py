@@ -4,6 +4,7 @@ trainer.params.bench of the case says what the clock shows and what goes wrong:
   ratio: {MODE: R}    a step of that mode takes R times as long     noise: F   spread of a window
   drift: F            each window of any arm is longer by F         pause: S   really slept a window
   switches: {NAME: R} what doctor lists; one that is on costs R     device: NAME
+  doctor_s: S         doctor sleeps first
   arms: {ARM: {...}}  of one arm (its launch.run), of every one with ARM `all`:
     factor: R, delay_ignored: true, delay_denied: true, read_back: {...}, numerics: MODE
     refuse: N         ends with exit code N before it is ready
@@ -28,6 +29,7 @@ def settings(config):
 
 
 def doctor(config):
+    time.sleep(settings(config).get("doctor_s", 0))
     names = settings(config).get("switches", {})
     listed = [{"name": n, "what": "a switch", "on": True, "off": False} for n in names]
     answer = {"checks": [], "numerics": None}
