@@ -1,6 +1,4 @@
-#include <cerrno>
 #include <cstdlib>
-#include <ctime>
 #include <iostream>
 
 #include "harness/cli/commands.h"
@@ -54,25 +52,6 @@ CommandSpec report_spec() {
       "  twinrun report twinrun-out/verdict.json --format md >> \"$GITHUB_STEP_SUMMARY\"\n"
       "  twinrun report twinrun-out/verdict.json --format github";
   return spec;
-}
-
-/// The time of SOURCE_DATE_EPOCH, in UTC; empty if it is not set.
-std::string source_date() {
-  const char* text = std::getenv("SOURCE_DATE_EPOCH");
-  if (text == nullptr || *text == '\0') return {};
-  char* end = nullptr;
-  errno = 0;
-  const long long seconds = std::strtoll(text, &end, 10);
-  constexpr long long kYear9999 = 253402300799;
-  if (errno != 0 || *end != '\0' || seconds < 0 || seconds > kYear9999) {
-    throw UsageError("SOURCE_DATE_EPOCH is '" + one_line(text) + "', not seconds since 1970");
-  }
-  const auto time = static_cast<std::time_t>(seconds);
-  std::tm utc{};
-  gmtime_r(&time, &utc);
-  char date[32];
-  std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-  return date;
 }
 
 std::string chosen_format(const ParsedCommand& parsed) {

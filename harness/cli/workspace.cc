@@ -34,15 +34,20 @@ bool executable(const fs::path& path) {
 
 std::string utc_now() { return utc(kIsoFormat); }
 
-std::string stamp_now() {
+std::string source_date() {
   const char* set = std::getenv("SOURCE_DATE_EPOCH");
-  if (set == nullptr || *set == '\0') return utc_now();
+  if (set == nullptr || *set == '\0') return {};
   const std::string text = set;
   // Eleven digits reach beyond the year 5000, and stay a year of four.
   if (text.size() > 11 || text.find_first_not_of("0123456789") != std::string::npos) {
     throw UsageError("SOURCE_DATE_EPOCH: '" + text + "' is no number of seconds");
   }
   return utc(kIsoFormat, static_cast<std::time_t>(std::stoll(text)));
+}
+
+std::string stamp_now() {
+  const std::string set = source_date();
+  return set.empty() ? utc_now() : set;
 }
 
 fs::path default_output_folder(const std::string& case_name) {

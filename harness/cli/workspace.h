@@ -8,8 +8,12 @@ namespace twinrun::harness {
 /// Now in UTC: 2026-03-01T12:34:56Z.
 std::string utc_now();
 
-/// The same, or the moment that SOURCE_DATE_EPOCH (seconds since 1970) names, so that what is
-/// stamped comes out byte for byte again. Throws UsageError if that is no such number.
+/// The moment that SOURCE_DATE_EPOCH (seconds since 1970) names, in UTC; empty if it is not set.
+/// Throws UsageError if it is no such number.
+std::string source_date();
+
+/// That moment, or now where none is set, so that what is stamped can come out byte for byte again.
+/// Throws as source_date() does.
 std::string stamp_now();
 
 /// An output folder that does not exist yet: twinrun-out/<case name>-<UTC time>.

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "harness/exit_code.h"
 #include "tests/temp_folder.h"
 
@@ -53,6 +55,20 @@ TEST(FindTrainer, RefusesWhatIsNotExecutable) {
 
 TEST(UtcNow, IsIso8601) {
   EXPECT_THAT(utc_now(), testing::MatchesRegex("[0-9]+-[0-9]+-[0-9]+T[0-9]+:[0-9]+:[0-9]+Z"));
+}
+
+TEST(SourceDate, IsSaidInUtcOrRefused) {
+  ASSERT_EQ(unsetenv("SOURCE_DATE_EPOCH"), 0);
+  EXPECT_EQ(source_date(), "");
+  ASSERT_EQ(setenv("SOURCE_DATE_EPOCH", "1700000000", 1), 0);
+  EXPECT_EQ(source_date(), "2023-11-14T22:13:20Z");
+  EXPECT_EQ(stamp_now(), source_date());
+  for (const char* wrong : {"yesterday", "-1", "1.5", "123456789012"}) {
+    ASSERT_EQ(setenv("SOURCE_DATE_EPOCH", wrong, 1), 0);
+    EXPECT_THROW(source_date(), UsageError) << wrong;
+    EXPECT_THROW(stamp_now(), UsageError) << wrong;
+  }
+  unsetenv("SOURCE_DATE_EPOCH");
 }
 
 }  // namespace
