@@ -7,7 +7,6 @@
 #include "harness/cli/commands.h"
 #include "harness/cli/init_find.h"
 #include "harness/cli/options.h"
-#include "harness/cli/workflow.h"
 #include "harness/config/case.h"
 #include "harness/config/cores.h"
 #include "harness/exit_code.h"
@@ -15,6 +14,7 @@
 #include "harness/protocol/canonical_json.h"
 #include "harness/report/text.h"
 #include "harness/report/verdict_json.h"
+#include "pull_request_workflow.h"
 
 namespace twinrun::harness {
 namespace {
