@@ -11,6 +11,7 @@
 #include "harness/report/describe.h"
 #include "harness/report/json_fields.h"
 #include "harness/report/text.h"
+#include "harness/report/words.h"
 
 namespace twinrun::harness {
 namespace {
@@ -81,13 +82,6 @@ int pack(const ParsedCommand& parsed) {
               << "check again  twinrun bundle --check " << shell_quote(out.string()) << "\n";
   }
   return static_cast<int>(ExitCode::kReproduced);
-}
-
-std::string version_words(const json& program) {
-  const std::string commit = text_at(program, "/git_commit");
-  return "twinrun " + text_at(program, "/version") + ", commit " +
-         (commit.empty() ? "unknown" : commit) +
-         (at(program, "/git_dirty") == true ? ", with local changes" : "");
 }
 
 /// Whether the packed page is the one that this program makes of the packed verdict. Throws

@@ -2,6 +2,7 @@
 #include "harness/report/describe_parts.h"
 #include "harness/report/json_fields.h"
 #include "harness/report/text.h"
+#include "harness/report/words.h"
 
 namespace twinrun::harness {
 namespace {
@@ -101,11 +102,7 @@ ReportSection vouching_section(const VerdictFile& verdict, const std::string& ma
   add_fact(facts, "judged from", text_at(value, "/started"));
   add_fact(facts, "to", text_at(value, "/ended"));
   add_fact(facts, "clock", "UTC, the system clock of that machine, checked against nothing");
-  const std::string commit = text_at(value, "/twinrun/git_commit");
-  add_fact(facts, "judge",
-           "twinrun " + text_at(value, "/twinrun/version") + ", commit " +
-               (commit.empty() ? "unknown" : commit) +
-               (at(value, "/twinrun/git_dirty") == true ? ", with local changes" : ""));
+  add_fact(facts, "judge", version_words(at(value, "/twinrun")));
   const bool outputs = only_outputs(verdict);
   add_fact(facts, "kind of claim",
            outputs ? "outputs of one adapter against a reference"

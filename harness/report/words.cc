@@ -2,6 +2,8 @@
 
 #include <map>
 
+#include "harness/report/json_fields.h"
+
 namespace twinrun::harness {
 
 std::string meaning_of(Verdict verdict) {
@@ -71,6 +73,13 @@ std::string question_of(const std::string& name) {
        "Does the model give the outputs with the adapter, and other ones without it?"}};
   const auto found = questions.find(name);
   return found == questions.end() ? std::string() : found->second;
+}
+
+std::string version_words(const nlohmann::json& program) {
+  const std::string commit = text_at(program, "/git_commit");
+  return "twinrun " + text_at(program, "/version") + ", commit " +
+         (commit.empty() ? "unknown" : commit) +
+         (at(program, "/git_dirty") == true ? ", with local changes" : "");
 }
 
 std::string field_words(const std::string& field) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "harness/compare/verdict.h"
@@ -14,6 +15,9 @@ std::string meaning_of_outputs(Verdict verdict);
 
 /// What the check or control `name` asks, in words; empty for one that is not known here.
 std::string question_of(const std::string& name);
+
+/// `twinrun 1.0, commit X, with local changes`, of the object `twinrun` of a verdict.
+std::string version_words(const nlohmann::json& program);
 
 /// What a field of a record is (`loss`, `grad`, ...); the name itself for one not known here.
 std::string field_words(const std::string& field);
