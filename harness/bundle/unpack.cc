@@ -11,6 +11,7 @@
 #include "harness/bundle/tar.h"
 #include "harness/exit_code.h"
 #include "harness/protocol/sha256.h"
+#include "harness/report/open_file.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -101,16 +102,7 @@ std::string write_member(TarReader& tar, const fs::path& path) {
 /// A tar archive begins with a header that says so; anything else was never a bundle.
 void require_tar(const fs::path& file) {
   const std::string name = "'" + one_line(file.string()) + "'";
-  std::error_code error;
-  const fs::file_status status = fs::status(file, error);
-  if (status.type() == fs::file_type::not_found) throw UsageError(name + " does not exist");
-  if (fs::is_directory(status)) {
-    throw UsageError(name + " is a folder; name the file that `twinrun bundle` wrote");
-  }
-  if (!fs::is_regular_file(status)) throw UsageError(name + " is no regular file");
-  errno = 0;
-  std::ifstream in(file, std::ios::binary);
-  if (!in) throw UsageError(name + " cannot be read: " + std::strerror(errno));
+  std::ifstream in = open_regular_file(file, "name the file that `twinrun bundle` wrote");
   std::string head(kTarBlock, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   if (in.gcount() == 0) throw UsageError(name + " is empty");

@@ -11,6 +11,7 @@
 #include "harness/protocol/sha256.h"
 #include "harness/protocol/strict_json.h"
 #include "harness/report/json_fields.h"
+#include "harness/report/open_file.h"
 #include "harness/report/text.h"
 #include "harness/report/verdict_json.h"
 #include "harness/report/verdict_schema.h"
@@ -26,21 +27,11 @@ constexpr std::uintmax_t kBytesMax = 64 << 20;
 
 std::string read_text(const fs::path& path) {
   const std::string name = "'" + one_line(path.string()) + "'";
+  std::ifstream file = open_regular_file(path, "name the verdict.json in it");
   std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  if (status.type() == fs::file_type::not_found) throw UsageError(name + " does not exist");
-  if (fs::is_directory(status)) {
-    throw UsageError(name + " is a folder; name the verdict.json in it");
-  }
-  if (!fs::is_regular_file(status)) {
-    throw UsageError(name + (error ? ": " + error.message() : " is no regular file"));
-  }
   if (fs::file_size(path, error) > kBytesMax) {
     throw UsageError(name + " is too long for a verdict (over 64 MiB)");
   }
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw UsageError(name + " cannot be read: " + std::strerror(errno));
   const std::string text((std::istreambuf_iterator<char>(file)), {});
   if (file.bad()) throw UsageError(name + " cannot be read: " + std::strerror(errno));
   return text;
