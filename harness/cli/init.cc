@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <stdexcept>
 
 #include "harness/cli/commands.h"
@@ -206,11 +205,6 @@ NewFile workflow_file(const fs::path& folder, std::vector<std::string>& said) {
   return {root / ".github" / "workflows" / "twinrun.yml", text};
 }
 
-std::string read_text(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 bool has_line(const std::string& text, const std::string& line) {
   return ("\n" + text + "\n").find("\n" + line + "\n") != std::string::npos;
 }
@@ -234,7 +228,7 @@ class Writing {
   void append_line(const fs::path& path, const std::string& line) {
     std::error_code ignored;
     if (!fs::exists(path, ignored)) return create({path, line + "\n"});
-    const std::string before = read_text(path);
+    const std::string before = protocol::read_file(path);
     const bool open = !before.empty() && !before.ends_with('\n');
     protocol::write_file_atomically(path, before + (open ? "\n" : "") + line + "\n");
     replaced_ = {path, before};
@@ -283,7 +277,8 @@ int init_command(const std::vector<std::string>& args) {
   }
   writing.create(workflow);
   const fs::path ignore = folder / ".gitignore";
-  const bool ignored_already = has_line(read_text(ignore), kIgnored);
+  const bool ignored_already =
+      fs::exists(ignore, ignored) && has_line(protocol::read_file(ignore), kIgnored);
   if (!ignored_already) writing.append_line(ignore, kIgnored);
   writing.keep();
 
