@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "harness/report/describe.h"
-#include "tests/harness/report/hostile.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
