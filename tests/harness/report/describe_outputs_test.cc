@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "harness/report/describe.h"
+#include "tests/harness/report/rendered.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
@@ -43,8 +44,9 @@ VerdictReport outputs_report() {
 }
 
 Document document_of(const json& value) {
-  const VerdictFile verdict = parse_verdict("/nonexistent/verdict.json", json_text(value));
-  return describe(verdict, read_evidence(verdict), "");
+  return test::rendered(value, [](const VerdictFile& verdict, const Evidence& evidence) {
+    return describe(verdict, evidence, "");
+  });
 }
 
 TEST(OutputsReport, SaysWhatWasJudgedAndNothingOfTwins) {

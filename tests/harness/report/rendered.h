@@ -13,7 +13,7 @@ namespace twinrun::test {
 
 /// What `write(verdict, evidence)` makes of a verdict that lies nowhere, so that no run lies there.
 template <typename Write>
-std::string rendered(const nlohmann::json& value, const Write& write) {
+auto rendered(const nlohmann::json& value, const Write& write) {
   const harness::VerdictFile verdict =
       harness::parse_verdict("/nonexistent/verdict.json", harness::json_text(value));
   return write(verdict, harness::read_evidence(verdict));
