@@ -1,7 +1,6 @@
 #include "harness/infer/compare_outputs.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 #include "harness/protocol/line_text.h"
@@ -9,20 +8,12 @@
 namespace twinrun::harness {
 namespace {
 
+using protocol::bits_text;
 using protocol::ForcedTokens;
 using protocol::InferenceFile;
 using protocol::PromptOutput;
+using protocol::same_bits;
 using protocol::TokenLogprob;
-
-std::string bits_text(float value) {
-  std::string text;
-  protocol::append_bits(text, value);
-  return text;
-}
-
-bool same_bits(float a, float b) {
-  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
-}
 
 bool same(const TokenLogprob& a, const TokenLogprob& b) {
   return a.id == b.id && same_bits(a.logprob, b.logprob);
@@ -93,11 +84,8 @@ std::optional<OutputDifference> prompt_difference(const PromptOutput& a, const P
     return OutputDifference{a.prompt, static_cast<std::int64_t>(tokens), "tokens",
                             ids_text(a.tokens, tokens), ids_text(b.tokens, tokens)};
   }
-  const auto finish = [](const PromptOutput& output) {
-    return output.finish == protocol::Finish::kStop ? "stop" : "length";
-  };
   if (a.finish != b.finish) {
-    return OutputDifference{a.prompt, -1, "finish", finish(a), finish(b)};
+    return OutputDifference{a.prompt, -1, "finish", to_string(a.finish), to_string(b.finish)};
   }
   if (a.completion != b.completion || a.text != b.text) {
     const bool rendered = a.text != b.text;

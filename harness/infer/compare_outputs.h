@@ -15,7 +15,7 @@ namespace twinrun::harness {
 struct OutputDifference {
   std::int64_t prompt = 0;
   std::int64_t position = -1;  ///< token; -1: of the whole prompt
-  std::string field;           ///< ids, tokens, logprobs, top, finish, completion, forced
+  std::string field;           ///< ids, tokens, logprobs, top, finish, completion, text, forced
   std::string a, b;            ///< token id, bits, or text
 };
 

@@ -1,6 +1,7 @@
 #include "harness/compare/comparability.h"
 #include "harness/infer/infer_text.h"
 #include "harness/infer/judge_inference.h"
+#include "harness/protocol/line_text.h"
 
 namespace twinrun::harness {
 namespace {
@@ -22,7 +23,7 @@ ReferenceComparison result(Verdict verdict, const std::string& reason, const std
 json comparable_part(const InferenceHeader& header, ReferenceKind kind) {
   json part = {{"dtype", header.dtype}, {"max_new_tokens", header.max_new_tokens}};
   if (kind == ReferenceKind::kOther) return part;
-  part["promise"] = header.promise == protocol::Promise::kBitwise ? "bitwise" : "none";
+  part["promise"] = to_string(header.promise);
   part["numerics"] = header.numerics;
   part["arithmetic"] = header.arithmetic;
   part["batch_size"] = header.batch_size;
@@ -71,6 +72,23 @@ ReferenceComparison compare_frozen(const InferenceFile& reference, const Inferen
   return comparison;
 }
 
+/// Whether all that is told of token `t` can come from one distribution: nothing is more probable
+/// than the best, and a token that is named twice has the same bits. A measure of numbers that are
+/// of nothing would say nothing.
+bool of_one_row(const PromptOutput& wanted, const protocol::ForcedTokens& forced, std::size_t t) {
+  const protocol::TokenLogprob& best = forced.best[t];
+  const float token = forced.logprobs[t];
+  bool one = token <= best.logprob &&
+             (best.id != wanted.tokens[t] || protocol::same_bits(token, best.logprob));
+  for (std::size_t i = 0; one && i < wanted.top[t].size(); ++i) {
+    const std::int64_t id = wanted.top[t][i].id;
+    const float value = forced.top[t][i];
+    one = value <= best.logprob && (id != best.id || protocol::same_bits(value, best.logprob)) &&
+          (id != wanted.tokens[t] || protocol::same_bits(value, token));
+  }
+  return one;
+}
+
 /// Why `outputs` cannot be of the tokens of `reference`; nullopt if they can.
 std::optional<ReferenceComparison> forced_problem(const InferenceFile& reference,
                                                   const InferenceFile& outputs) {
@@ -85,12 +103,13 @@ std::optional<ReferenceComparison> forced_problem(const InferenceFile& reference
     const auto& forced = outputs.outputs[p].forced;
     bool fits = forced && forced->logprobs.size() == wanted.tokens.size();
     for (std::size_t t = 0; fits && t < wanted.tokens.size(); ++t) {
-      fits = forced->top[t].size() == wanted.top[t].size();
+      fits = forced->top[t].size() == wanted.top[t].size() && of_one_row(wanted, *forced, t);
     }
     if (fits) continue;
     return result(Verdict::kInvalid, "forced_malformed",
                   "prompt " + std::to_string(p) +
-                      ": what was forced is not of the shape of the reference's tokens");
+                      ": what was forced is not of the reference's tokens, or not of one "
+                      "distribution at each of them");
   }
   return std::nullopt;
 }

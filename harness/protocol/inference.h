@@ -48,6 +48,7 @@ struct ForcedTokens {
 };
 
 enum class Finish { kStop, kLength };
+std::string to_string(Finish finish);  ///< stop, length
 
 /// One prompt's line.
 struct PromptOutput {

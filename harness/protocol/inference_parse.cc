@@ -62,15 +62,10 @@ std::vector<TokenLogprob> token_logprobs(const json& list, const std::string& fi
   return values;
 }
 
-std::string bits_text(float value) {
-  std::string text;
-  append_bits(text, value);
-  return text;
-}
-
-// -0 and 0 are the same probability but not the same bits.
-bool same_bits(float a, float b) {
-  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+void check_mass(double mass, const std::string& field, const json& found) {
+  // Rounding of the exponents: a few units in the last place of float32 each.
+  constexpr double kMassMax = 1 + 1e-4;
+  if (!(mass <= kMassMax)) fail_field(field, "of no more than the whole probability", found);
 }
 
 void check_top(const std::vector<TokenLogprob>& top, const std::string& field, const json& found) {
@@ -84,9 +79,7 @@ void check_top(const std::vector<TokenLogprob>& top, const std::string& field, c
                        (top[i].logprob == top[i - 1].logprob && top[i].id > top[i - 1].id);
     if (!falls) fail_field(field, "falling, of equals the smaller id first", found);
   }
-  // Rounding of the exponents: a few units in the last place of float32 each.
-  constexpr double kMassMax = 1 + 1e-4;
-  if (!(mass <= kMassMax)) fail_field(field, "of no more than the whole probability", found);
+  check_mass(mass, field, found);
 }
 
 void check_lengths(const PromptOutput& output, const InferenceHeader& header) {
@@ -146,9 +139,12 @@ ForcedTokens forced_tokens(const json& object) {
   for (const json& list : list_value(object.at("top"), "forced.top")) {
     const std::string field = indexed("forced.top", forced.top.size());
     std::vector<float> values;
+    double mass = 0;
     for (const json& bits : list_value(list, field)) {
       values.push_back(checked(float_bits_value(bits, field), field, bits));
+      mass += std::exp(static_cast<double>(values.back()));
     }
+    check_mass(mass, field, list);
     forced.top.push_back(std::move(values));
   }
   if (forced.logprobs.empty() || forced.best.size() != forced.logprobs.size() ||

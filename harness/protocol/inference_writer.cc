@@ -84,8 +84,7 @@ std::string format_inference_header(const InferenceHeader& header) {
   append_json_string(out, header.program);
   append_key(out, "versions");
   out += canonical_json(header.versions) + "}";
-  append_text(out, "promise",
-              std::string(header.promise == Promise::kBitwise ? "bitwise" : "none"));
+  append_text(out, "promise", to_string(header.promise));
   append_text(out, "numerics", header.numerics);
   append_text(out, "arithmetic", header.arithmetic);
   append_key(out, "platform");
@@ -107,6 +106,8 @@ std::string format_inference_header(const InferenceHeader& header) {
   return out + '}';
 }
 
+std::string to_string(Finish finish) { return finish == Finish::kStop ? "stop" : "length"; }
+
 std::string format_inference_prompt(const PromptOutput& output) {
   std::string out = "{\"prompt\":" + std::to_string(output.prompt);
   Line line(out);
@@ -118,7 +119,7 @@ std::string format_inference_prompt(const PromptOutput& output) {
   append_key(out, "tokens");
   line.ids(output.tokens);
   append_text(out, "completion", output.completion);
-  append_text(out, "finish", std::string(output.finish == Finish::kStop ? "stop" : "length"));
+  append_text(out, "finish", to_string(output.finish));
   append_key(out, "logprobs");
   line.numbers(output.logprobs);
   append_key(out, "top");

@@ -55,6 +55,18 @@ void append_number(std::string& out, float value) { append_both(out, value); }
 
 void append_number(std::string& out, double value) { append_both(out, value); }
 
+std::string bits_text(float value) {
+  std::string text;
+  append_bits(text, value);
+  return text;
+}
+
+bool same_bits(float a, float b) {
+  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
+}
+
+std::string to_string(Promise promise) { return promise == Promise::kBitwise ? "bitwise" : "none"; }
+
 void append_sample_id(std::string& out, const SampleId& id) {
   if (const auto* number = std::get_if<std::int64_t>(&id)) {
     out += std::to_string(*number);

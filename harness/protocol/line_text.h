@@ -17,6 +17,14 @@ void append_bits(std::string& out, double value);
 void append_number(std::string& out, float value);
 void append_number(std::string& out, double value);
 
+/// append_bits of nothing else.
+std::string bits_text(float value);
+/// -0 and 0 are the same number but not the same bits.
+bool same_bits(float a, float b);
+
+/// bitwise, none.
+std::string to_string(Promise promise);
+
 void append_sample_id(std::string& out, const SampleId& id);
 
 }  // namespace twinrun::protocol

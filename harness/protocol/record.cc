@@ -27,8 +27,7 @@ std::string format_header(const RecordHeader& header) {
   append_json_string(line, header.identity);
   line += ",\"arithmetic\":";
   append_json_string(line, header.arithmetic);
-  line +=
-      header.promise == Promise::kBitwise ? ",\"promise\":\"bitwise\"" : ",\"promise\":\"none\"";
+  line += ",\"promise\":\"" + to_string(header.promise) + "\"";
   append_integer(line, "steps", header.steps);
   line += '}';
   return line;

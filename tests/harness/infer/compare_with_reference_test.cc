@@ -157,6 +157,30 @@ TEST(OtherReferenceTest, WhatWasForcedHasToBeOfThisReference) {
   EXPECT_EQ(outcome(as_file(reference), as_file(run)), "INVALID forced_malformed");
 }
 
+TEST(OtherReferenceTest, NumbersThatAreOfNoDistributionAreNotMeasured) {
+  const ToyInference reference = as_other(toy_inference());
+  const auto changed = [&](auto change) {
+    ToyInference run = run_on(reference);
+    change(*run.outputs[1].forced, reference.outputs[1]);
+    return outcome(as_file(reference), as_file(run));
+  };
+  EXPECT_EQ(changed([](auto&, const auto&) {}), "REPRODUCED within_bounds");
+  const std::string refused = "INVALID forced_malformed";
+  // More probable than the most probable one, which would count as an agreement or a near tie.
+  EXPECT_EQ(changed([](auto& f, const auto&) { f.best[2].logprob = f.logprobs[2] - 0.001F; }),
+            refused);
+  EXPECT_EQ(changed([](auto& f, const auto&) { f.logprobs[2] = 0; }), refused);
+  EXPECT_EQ(changed([](auto& f, const auto&) { f.top[2][3] = 0; }), refused);
+  // The reference's token with two values, the best one with two.
+  EXPECT_EQ(changed([](auto& f, const auto& wanted) {
+              f.logprobs[2] -= 0.0001F;
+              f.best[2].id = wanted.tokens[2] + 1;
+            }),
+            refused);
+  EXPECT_EQ(changed([](auto& f, const auto& wanted) { f.best[2].id = wanted.top[2][1].id; }),
+            refused);
+}
+
 TEST(ReferenceTest, OfAnotherModelTokenizerOrPromptsIsNotCompared) {
   for (const bool frozen : {true, false}) {
     const ToyInference reference = frozen ? toy_inference() : as_other(toy_inference());
