@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <system_error>
 
 #include "harness/protocol/inference_reader.h"
@@ -19,6 +18,7 @@ using nlohmann::json;
 struct FileEnd {
   std::int64_t lines = 0;  ///< with the end line
   std::int64_t prompts = 0;
+  Digest sha256{};  ///< of the whole file
 };
 
 std::optional<FileEnd> parse_end_line(std::string_view line, const Digest& before) {
@@ -39,9 +39,12 @@ std::optional<FileEnd> parse_end_line(std::string_view line, const Digest& befor
   return end;
 }
 
-InferenceHeader read_header(std::string_view line) {
+// What has to be known before damage can be told: that the file is one of this kind, and that its
+// end is written as this program knows it.
+void check_format(std::string_view line) {
   std::string problem;
   const auto object = parse_strict_json(line, problem);
+  if (!object && line.find(kInferenceFormat) != line.npos) return;  // damaged
   if (!object || !object->is_object() || object->value("format", json()) != kInferenceFormat) {
     refuse("malformed", 1,
            "is no file of inference outputs: the first line has no \"format\":\"" +
@@ -53,13 +56,10 @@ InferenceHeader read_header(std::string_view line) {
            "has schema " + schema.dump() + ", this program knows " +
                std::to_string(kInferenceSchema) + ": use a twinrun that is newer");
   }
-  auto header = parse_inference_header(line);
-  if (const auto* wrong = std::get_if<LineProblem>(&header)) refuse("malformed", 1, wrong->what);
-  return std::get<InferenceHeader>(std::move(header));
 }
 
-// Damage is told before anything that a line says: lines of a file that was cut or changed need not
-// make sense. Returns where the end line is.
+// Damage is told before anything else that a line says: lines of a file that was cut or changed
+// need not make sense. Returns where the end line is.
 FileEnd check_whole(const fs::path& file) {
   LineReader reader(file);
   Sha256 hasher;
@@ -82,7 +82,14 @@ FileEnd check_whole(const fs::path& file) {
   }
   if (lines == 0) refuse("incomplete", 0, "is empty");
   if (!end) refuse("incomplete", lines, "is cut short: there is no end line");
+  end->sha256 = hasher.so_far();
   return *end;
+}
+
+InferenceHeader read_header(std::string_view line) {
+  auto header = parse_inference_header(line);
+  if (const auto* wrong = std::get_if<LineProblem>(&header)) refuse("malformed", 1, wrong->what);
+  return std::get<InferenceHeader>(std::move(header));
 }
 
 PromptOutput read_prompt(std::string_view line, std::int64_t number, const InferenceHeader& header,
@@ -135,18 +142,19 @@ InferenceFile read_good(const fs::path& file) {
   const auto status = fs::status(file, error);
   if (status.type() == fs::file_type::not_found) refuse("missing", 0, "is not there");
   if (status.type() != fs::file_type::regular) refuse("unreadable", 0, "is no regular file");
-  InferenceFile result;
   {
     LineReader first(file);
     const auto line = first.next();
     if (!line) refuse("incomplete", 0, "is empty");
     if (first.torn()) refuse("incomplete", 1, "is cut short: the first line has no line feed");
-    result.header = read_header(*line);
+    check_format(*line);
   }
   const FileEnd end = check_whole(file);
   LineReader reader(file);
-  reader.next();
-  if (end.lines < 2) refuse("malformed", 1, "has no header before its end line");
+  const auto first = reader.next();
+  if (!first) refuse("unreadable", 1, "changes while it is read");
+  InferenceFile result;
+  result.header = read_header(*first);
   for (std::int64_t number = 2; number < end.lines; ++number) {
     const auto line = reader.next();
     if (!line) refuse("unreadable", number, "changes while it is read");
@@ -155,7 +163,7 @@ InferenceFile read_good(const fs::path& file) {
   check_count(result.header, static_cast<std::int64_t>(result.outputs.size()), end.lines,
               end.prompts);
   check_top_entries(result);
-  result.sha256 = sha256_file(file);
+  result.sha256 = end.sha256;
   return result;
 }
 

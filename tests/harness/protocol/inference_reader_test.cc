@@ -95,6 +95,10 @@ TEST_F(ReadInferenceTest, ADamagedFileIsToldFromOneThatWasWrittenWrong) {
   expect(good + "{}\n", "extra_line 6:");
   // Every byte counts, those of numbers that read the same too.
   expect(replaced(good, "\"prompts\":3,\"max", "\"prompts\": 3,\"max"), "digest_mismatch 5:");
+  // Of the header's too, whatever they make of it.
+  expect(replaced(good, "\"schema\":1,", "\"schema\":0,"), "digest_mismatch 5:");
+  expect(replaced(good, "\"prompts\":3,\"max", "\"prompts\":x,\"max"), "digest_mismatch 5:");
+  expect(replaced(good, "\"numerics\":", "\"numeric\":"), "digest_mismatch 5:");
 }
 
 TEST_F(ReadInferenceTest, AnyFlippedBitIsFound) {
@@ -126,7 +130,9 @@ TEST_F(ReadInferenceTest, ANewerSchemaIsNamedBeforeAnythingElse) {
       replaced(toy_.text(), "\"schema\":1,", "\"schema\":2,\"what\":[1,{\"a\":2}],");
   expect(newer, "newer_schema 1:", "schema 2, this program knows 1");
   expect("{\"schema\":3,\"format\":\"twinrun-inference\"}\n", "newer_schema 1:");
-  expect(replaced(toy_.text(), "\"schema\":1,", "\"schema\":0,"), "malformed 1:", "'schema'");
+  auto all = lines();
+  all[0] = replaced(all[0], "\"schema\":1,", "\"schema\":0,");
+  expect(sealed(joined(all), 3), "malformed 1:", "'schema'");
 }
 
 TEST_F(ReadInferenceTest, OtherFilesAreRefused) {
@@ -294,6 +300,10 @@ TEST(ParseInferencePromptTest, ForcedTokensAreThereJustWhereAReferenceIsNamed) {
   forced = good;
   forced.top[1][0] = 0.5F;
   EXPECT_NE(problem().find("'forced.top[1]'"), std::string::npos);
+  forced = good;
+  for (float& logprob : forced.top[1]) logprob = 0;
+  EXPECT_NE(problem().find("'forced.top[1]' should be of no more than the whole probability"),
+            std::string::npos);
   toy.outputs[0].forced.reset();
   EXPECT_NE(problem().find("'forced' should be there"), std::string::npos);
 }
