@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstring>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 
 #include "harness/config/trainer_command.h"
@@ -67,7 +68,6 @@ class TrainerArm : public Arm {
     options.command = resolved.command;
     options.command.insert(options.command.end(),
                            {"bench", (dir / "config.json").string(), "--run-dir", dir.string()});
-    options.stdout_file = dir / "stdout.log";
     options.stderr_file = dir / "stderr.log";
     options.stdin_fd = commands_.read_end;
     options.stdout_fd = answers_.write_end;
@@ -77,7 +77,7 @@ class TrainerArm : public Arm {
     if (!child_->started()) {
       throw UsageError("the trainer could not be started: " + one_line(child_->start_error()));
     }
-    ready_ = parse_ready(next_line("to be warm"), spec);
+    ready_ = named([&] { return parse_ready(next_line("to be warm"), spec); });
   }
 
   ~TrainerArm() override {
@@ -94,7 +94,9 @@ class TrainerArm : public Arm {
 
   Window run(std::int64_t steps) override {
     send("run " + std::to_string(steps) + "\n");
-    return parse_window(next_line("for " + count_of(steps, "step")), ++windows_, steps);
+    return named([&] {
+      return parse_window(next_line("for " + count_of(steps, "step")), ++windows_, steps);
+    });
   }
 
  private:
@@ -113,6 +115,15 @@ class TrainerArm : public Arm {
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
+  /// What `read` returns; its ArmErrors then say whose they are.
+  template <typename Read>
+  std::invoke_result_t<Read> named(Read read) {
+    try {
+      return read();
+    } catch (const ArmError& error) {
+      throw ArmError(error.reason, "arm " + spec_.name + ": " + error.what());
+    }
+  }
   std::string next_line(const std::string& what);
   [[noreturn]] void report_end();
 
@@ -135,13 +146,12 @@ std::string TrainerArm::next_line(const std::string& what) {
       return line;
     }
     if (pending_.size() > kLineBytesMax) {
-      throw ArmError("malformed", "arm " + spec_.name + " writes a line without end to stdout");
+      throw ArmError("malformed", "writes a line without end to stdout");
     }
     if (interrupt_signal() != 0) throw BenchInterrupted{};
     if (static_cast<double>(steady_ns() - begin_ns) > timeout_s_ * 1e9) {
       child_->signal_group(SIGKILL);
-      throw ArmError("timed_out", "arm " + spec_.name + " did not answer in time " + what +
-                                      " (verify.step_timeout_s)");
+      throw ArmError("timed_out", "did not answer in time " + what + " (verify.step_timeout_s)");
     }
     constexpr int kPoll_ms = 50;
     pollfd answer{answers_.read_end, POLLIN, 0};
@@ -166,7 +176,7 @@ void TrainerArm::report_end() {
     throw UsageError("arm " + spec_.name + ", the trainer says" + said);
   }
   throw ArmError(exit.signaled ? "trainer_killed" : "trainer_failed",
-                 "arm " + spec_.name + " ended with " +
+                 "ended with " +
                      (exit.signaled ? "signal " + std::to_string(exit.signal)
                                     : "exit code " + std::to_string(exit.code)) +
                      said);

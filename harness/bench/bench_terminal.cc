@@ -26,6 +26,12 @@ std::string label_of(const ComparisonResult& result) {
   return again ? result.spec.name + " (A/A)" : result.spec.name;
 }
 
+/// Why there is no ratio.
+std::string unmeasured(const Estimate& estimate) {
+  if (estimate.blocks_tried() == 0) return "not measured: no time was left";
+  return estimate.blocks == 0 ? "not measured: no block counts" : "not measured: too few blocks";
+}
+
 std::string row_of(const ComparisonResult& result) {
   const Estimate& estimate = result.estimate;
   if (result.state == "could not run") {
@@ -34,7 +40,7 @@ std::string row_of(const ComparisonResult& result) {
   const std::string blocks = right(std::to_string(estimate.blocks), 7) +
                              right(std::to_string(estimate.blocks_excluded()), 6);
   if (!estimate.ratio) {
-    return row(label_of(result), padded("not measured: no time was left", 32) + blocks);
+    return row(label_of(result), padded(unmeasured(estimate), 32) + blocks);
   }
   const std::string interval =
       number_text("%.4f", *estimate.low) + " to " + number_text("%.4f", *estimate.high);

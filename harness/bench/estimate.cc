@@ -32,6 +32,10 @@ bool Estimate::precise(int blocks_least, double half_width_most) const {
   return blocks >= blocks_least && ratio.has_value() && half_width <= half_width_most;
 }
 
+bool enough_count(const Estimate& estimate, const BenchSettings& settings) {
+  return estimate.blocks_excluded() <= settings.excluded_max * estimate.blocks_tried();
+}
+
 int blocks_for_interval(double confidence) {
   // All n blocks on one side of the truth, either side: probability 2 / 2^n.
   return static_cast<int>(std::ceil(std::log2(2 / (1 - confidence))));

@@ -38,14 +38,17 @@ struct Estimate {
   bool precise(int blocks_least, double half_width_most) const;
 };
 
+/// Whether of the blocks that were tried no more were left out than settings.excluded_max.
+bool enough_count(const Estimate& estimate, const BenchSettings& settings);
+
 /// The fewest blocks that have an interval of this confidence: 6 of 95 %.
 int blocks_for_interval(double confidence);
 
 /// Sets the interval and what follows from it. REQUIRES: a ratio.
 void set_interval(Estimate& estimate, double low, double high);
 
-/// Hodges-Lehmann estimate of the blocks' log ratios with its signed-rank interval, exact for up to
-/// 100 blocks. A block whose log ratio is not finite cannot be: windows have positive times.
+/// Hodges-Lehmann estimate of the blocks' log ratios with its signed-rank interval. A block whose
+/// log ratio is not finite cannot be: windows have positive times.
 Estimate estimate(const std::vector<Block>& blocks, double confidence);
 
 }  // namespace twinrun::harness

@@ -43,15 +43,15 @@ std::optional<Check> unusable(const ComparisonResult& result, const BenchSetting
                  result.spec.name + ": the arm " + result.spec.arm.name + " or its reference " +
                      "failed: " + result.message};
   }
-  const int excluded = estimate.blocks_excluded(), tried = estimate.blocks_tried();
-  if (excluded > settings.excluded_max * tried) {
+  if (!enough_count(estimate, settings)) {
     std::vector<std::string> reasons;
     for (const auto& [reason, count] : estimate.excluded) {
       reasons.push_back(std::to_string(count) + " " + reason);
     }
     return Check{check, Verdict::kInconclusive, "blocks_excluded",
-                 result.spec.name + ": " + std::to_string(excluded) + " of " +
-                     count_of(tried, "block") + " do not count (" + list_words(reasons) + ")"};
+                 result.spec.name + ": " + std::to_string(estimate.blocks_excluded()) + " of " +
+                     count_of(estimate.blocks_tried(), "block") + " do not count (" +
+                     list_words(reasons) + ")"};
   }
   if (!estimate.ratio || estimate.blocks < settings.blocks_min) {
     return Check{check, Verdict::kInconclusive, "too_few_blocks",
@@ -70,8 +70,10 @@ Check judge_control(const ComparisonResult& result, const BenchSettings& setting
   if (!tells) {
     return {"controls", Verdict::kInconclusive, "control_too_wide",
             result.spec.name + " is " + ratio_text(estimate) + ": too wide to tell a delay of " +
-                number_text("%g %%", settings.delay * 100) +
-                " from none; give it more time or a quieter machine"};
+                number_text("%g %%", settings.delay * 100) + " from none; " +
+                (estimate.blocks_tried() < settings.blocks_max
+                     ? "give it more time, or a quieter machine"
+                     : "it takes a quieter machine")};
   }
   if (result.spec.kind == Kind::kSameAgain) {
     const bool same = distance_from_one(estimate) <= settings.same_again_max;
@@ -144,9 +146,11 @@ BenchVerdict judge_bench(const SessionState& state, const BenchSettings& setting
         .push_back(candidate ? judge_candidate(result, settings) : judge_control(result, settings));
   }
   // A plan without controls or candidates is our mistake, and nothing that it measures is green.
-  const Check none{"slowdown", Verdict::kInconclusive, "nothing_measured", "nothing was measured"};
-  const Check control = controls.size() == 2 ? worst_of(controls) : none;
-  Check slowdown = slowdowns.empty() ? none : worst_of(slowdowns);
+  const auto none = [](const char* check) {
+    return Check{check, Verdict::kInconclusive, "nothing_measured", "nothing was measured"};
+  };
+  const Check control = controls.size() == 2 ? worst_of(controls) : none("controls");
+  Check slowdown = slowdowns.empty() ? none("slowdown") : worst_of(slowdowns);
   if (control.verdict != Verdict::kReproduced && slowdown.verdict != Verdict::kInvalid) {
     slowdown = {"slowdown", Verdict::kNotRun, "controls_not_passed",
                 "not judged, since the controls did not pass"};

@@ -11,7 +11,7 @@ namespace twinrun::harness {
 /// One line of the report.
 struct ComparisonResult {
   ComparisonSpec spec;
-  /// `measured`, `could not run`, `not measured` (no time was left).
+  /// `measured`, `could not run`, `not measured` (too few blocks that count).
   std::string state;
   std::string reason, message;  ///< of an arm that could not run
   Estimate estimate;            ///< of all but A/A widened: `half_width_min`, `widened`

@@ -1,6 +1,5 @@
 #include "harness/bench/plan.h"
 
-#include <algorithm>
 #include <stdexcept>
 
 #include "harness/protocol/sha256.h"

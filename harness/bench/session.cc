@@ -161,9 +161,18 @@ bool ComparisonState::done(const BenchSettings& settings) const {
   if (failed() || static_cast<int>(blocks.size()) >= settings.blocks_max) return true;
   const int least =
       spec.attribution() ? blocks_for_interval(settings.confidence) : settings.blocks_min;
-  return estimate(blocks, settings.confidence).precise(least, settings.half_width);
+  const Estimate found = estimate(blocks, settings.confidence);
+  // Of a verdict more blocks may have been left out than it stands: later ones bring the share
+  // down.
+  const bool usable = spec.attribution() || enough_count(found, settings);
+  return usable && found.precise(least, settings.half_width);
 }
 
+namespace {
+
+/// The comparison whose turn it is, by index; nullopt if all are done. Rounds over the candidates
+/// and controls in random order until they are done, then over the attribution; or, with
+/// `attribution_first`, the other way round.
 std::optional<std::size_t> next_comparison(const SessionState& state, const BenchSettings& settings,
                                            bool attribution_first) {
   // Smallest first: whose part it is, how much it has had, arms of one reference together, chance.
@@ -184,8 +193,6 @@ std::optional<std::size_t> next_comparison(const SessionState& state, const Benc
   }
   return next;
 }
-
-namespace {
 
 /// Whether an arm failed without which there is no verdict.
 bool hopeless(const SessionState& state) {

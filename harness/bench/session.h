@@ -52,12 +52,6 @@ struct SessionState {
   nlohmann::json device;       ///< of the first arm; null before it
 };
 
-/// The comparison whose turn it is, by index; nullopt if all are done. Rounds over the candidates
-/// and controls in random order until they are done, then over the attribution; or, with
-/// `attribution_first`, the other way round.
-std::optional<std::size_t> next_comparison(const SessionState& state, const BenchSettings& settings,
-                                           bool attribution_first);
-
 /// Called with each fact as it arises; written down before anything is made of it.
 using FactSink = std::function<void(const nlohmann::json& fact)>;
 

@@ -1,5 +1,6 @@
 #include "harness/bench/session_file.h"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <optional>
@@ -47,8 +48,12 @@ class Restorer {
     ComparisonState& comparison = find(fact.at("comparison").get<std::string>());
     if (kind == "window") return take_window(fact, comparison);
     if (kind != "failed") throw std::runtime_error("unknown kind '" + kind + "'");
-    comparison.failed_reason = fact.at("reason").get<std::string>();
-    comparison.failed_message = fact.at("message").get<std::string>();
+    const auto reason = fact.at("reason").get<std::string>();
+    const auto message = fact.at("message").get<std::string>();
+    // Without a candidate or a control there is no verdict, so who goes on wants it tried again.
+    if (!comparison.spec.attribution()) return;
+    comparison.failed_reason = reason;
+    comparison.failed_message = message;
   }
 
  private:

@@ -14,8 +14,9 @@ namespace twinrun::harness {
 ///
 /// Line 1 says of what: {"schema":1,"kind":"session","seed":N,...}. Then {"kind":"process",...} for
 /// each arm that was started, {"kind":"window",...} for each window, {"kind":"failed",...} for an
-/// arm that could not run. A last line without line feed is torn and does not count; a block of
-/// which windows are missing does not either.
+/// arm that could not run: one of an attribution is not tried again, any other is. A last line
+/// without line feed is torn and does not count; a block of which windows are missing does not
+/// either.
 class SessionFile {
  public:
   /// Opens the session of `folder`, or begins one with `seed`. `header` says what is measured.

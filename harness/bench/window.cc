@@ -13,6 +13,10 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int kArmsAlive = 2;  ///< ours on the device: the one that is timed and the one that waits
+constexpr double kClocksDifferMax = 0.01;  ///< of host and device, relative
+constexpr double kSmClockMin = 0.75;       ///< of the largest
+
 [[noreturn]] void malformed(const std::string& what, const std::string& line) {
   throw ArmError("malformed", what + " in the trainer's line '" + ellipsize(one_line(line), 200) +
                                   "'; docs/protocol.md section 11 has its fields");
@@ -66,25 +70,24 @@ std::vector<std::string> words_or_null(const json& object, const char* key,
   return words;
 }
 
-[[noreturn]] void not_as_asked(const ArmSpec& spec, const std::string& what) {
-  throw ArmError("not_as_asked", "arm " + spec.name + ": " + one_line(what));
+[[noreturn]] void not_as_asked(const std::string& what) {
+  throw ArmError("not_as_asked", one_line(what));
 }
 
 void require_as_asked(const json& ready, const ArmReady& arm, const ArmSpec& spec,
                       const std::string& line) {
   const json& numerics = need(ready, "numerics", line);
   if (numerics != spec.numerics) {
-    not_as_asked(spec,
-                 "numerics " + spec.numerics + " was asked for, " + numerics.dump() + " runs");
+    not_as_asked("numerics " + spec.numerics + " was asked for, " + numerics.dump() + " runs");
   }
   const json& forced = need(ready, "forced", line);
   if (forced != json(spec.switches)) {
-    not_as_asked(spec, "the switches " + json(spec.switches).dump() +
-                           " were to be forced, the trainer forced " + forced.dump());
+    not_as_asked("the switches " + json(spec.switches).dump() +
+                 " were to be forced, the trainer forced " + forced.dump());
   }
   if ((spec.delay > 0) != (arm.delay_ns > 0)) {
-    not_as_asked(spec, spec.delay > 0 ? "a delay was asked for, none is injected"
-                                      : "no delay was asked for, one is injected");
+    not_as_asked(spec.delay > 0 ? "a delay was asked for, none is injected"
+                                : "no delay was asked for, one is injected");
   }
 }
 

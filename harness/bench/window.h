@@ -44,6 +44,8 @@ struct Window {
 nlohmann::json to_json(const Window& window);
 Window window_from_json(const nlohmann::json& value);
 
+// The messages of the ArmErrors do not name the arm: TrainerArm does.
+
 /// Reads a ready line. Throws ArmError `malformed` if it is none, `not_as_asked` if numerics,
 /// switches or delay are other than `spec` asks for.
 ArmReady parse_ready(const std::string& line, const ArmSpec& spec);
@@ -56,11 +58,5 @@ Window parse_window(const std::string& line, std::int64_t index, std::int64_t st
 /// Why a window does not count, by rules that were there before it: `throttled`, `slow_clock`,
 /// `foreign_process`, `clocks_differ`. Empty if it counts.
 std::string exclusion(const Window& window);
-
-/// Processes of ours on the device: the one that is timed and the one that waits.
-inline constexpr int kArmsAlive = 2;
-/// Largest relative difference of host and device clock, smallest share of the largest SM clock.
-inline constexpr double kClocksDifferMax = 0.01;
-inline constexpr double kSmClockMin = 0.75;
 
 }  // namespace twinrun::harness

@@ -12,6 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
@@ -124,7 +125,12 @@ TEST_P(FaultyArm, IsInvalidAndNamed) {
     script("{arms: {" + std::string(arm) + ": {" + fault.arm + "}}}");
     fs::remove_all(path("out"));
     expect_no_verdict("INVALID", fault.reason);
-    EXPECT_THAT(read("out/bench.json"), HasSubstr(arm));
+    std::string messages;
+    const json report = this->report();
+    for (const json& entry : report.at("comparisons")) {
+      messages += entry.at("message").get<std::string>();
+    }
+    EXPECT_THAT(messages, StartsWith("arm " + std::string(arm)));
   }
 }
 
@@ -171,6 +177,14 @@ TEST_P(ExcludedWindows, AreCountedAndTooManyAreInconclusive) {
   EXPECT_GT(excluded.at(GetParam().reason), 0) << excluded;
 }
 
+TEST_F(Bench, WithoutABlockThatCountsItSaysSoAndNotThatThereWasNoTime) {
+  script("{arms: {deterministic: {window: {other_processes: 2}}}}");
+  const ProcessResult result = bench();
+  EXPECT_EQ(result.exit_code, 3) << result.out << result.err;
+  EXPECT_THAT(result.out, AllOf(HasSubstr("not measured: no block counts"),
+                                Not(HasSubstr("no time was left"))));
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Rules, ExcludedWindows,
     testing::Values(Fault{"Throttled", "throttle: [sw_power_cap, hw_thermal]", "throttled"},
@@ -197,6 +211,16 @@ TEST_F(Bench, WithoutTimeThereIsNoVerdictAndItGoesOnLater) {
   const ProcessResult result = bench();
   EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
   EXPECT_EQ(report().at("seed"), seed);
+}
+
+TEST_F(Bench, AnArmThatFailedIsTriedAgainByWhoGoesOn) {
+  script("{ratio: {deterministic: 1.02}}");
+  expect_no_verdict("INCONCLUSIVE", "too_few_blocks", {"--time-limit", "0.001"});
+  std::vector<std::string> session = lines("out/windows.jsonl");
+  session.push_back(
+      R"({"kind":"failed","comparison":"deterministic / fast","reason":"timed_out","message":"m"})");
+  write_lines("out/windows.jsonl", session);
+  EXPECT_EQ(bench().exit_code, 0);
 }
 
 TEST_F(Bench, ASessionThatIsDoneIsJudgedAgainWithoutMeasuring) {
@@ -301,7 +325,7 @@ TEST_F(Bench, ASwitchThatCannotBeForcedIsNamedAndTheRestStands) {
     const ProcessResult result = bench({"--attribute"});
     EXPECT_EQ(result.exit_code, 0) << result.out << result.err;
     EXPECT_THAT(result.out, HasSubstr("could not run (trainer_failed)"));
-    EXPECT_THAT(result.out, HasSubstr("arm on-fill ended with exit code"));
+    EXPECT_THAT(result.out, HasSubstr("arm on-fill: ended with exit code"));
     const json report = this->report();
     EXPECT_EQ(comparison(report, "fast + fill").at("state"), "could not run");
     EXPECT_EQ(comparison(report, "deterministic - tf32").at("state"), "measured");

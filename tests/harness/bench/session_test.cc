@@ -26,12 +26,13 @@ class QuietSource : public ArmSource {
   int alive = 0, alive_max = 0;
   std::vector<std::string> started;
   std::string broken;
+  int hot_windows = 0;  ///< the first ones of `deterministic`: throttled
 
  private:
   class QuietArm : public Arm {
    public:
     QuietArm(QuietSource& source, const ArmSpec& spec, std::int64_t)
-        : source_(source), factor_(1 + spec.delay) {
+        : source_(source), name_(spec.name), factor_(1 + spec.delay) {
       ready_.step_ns = 0.2e9;
       ready_.device = "quiet";
     }
@@ -42,11 +43,13 @@ class QuietSource : public ArmSource {
       window.steps = steps;
       window.host_ns = 0.2e9 * factor_ * static_cast<double>(steps);
       source_.now += window.host_ns * 1e-9;
+      if (name_ == "deterministic" && source_.hot_windows-- > 0) window.throttle = {"hw_thermal"};
       return window;
     }
 
    private:
     QuietSource& source_;
+    std::string name_;
     double factor_;
     ArmReady ready_;
   };
@@ -108,6 +111,16 @@ TEST(Measure, TheLimitIsKeptAndWhatIsThereIsWhole) {
     // A block of 2.4 s and the first two starts, whose length nobody knew, may go beyond it.
     EXPECT_LE(source.now, std::max(limit_s, 20.0) + 2.6) << limit_s;
   }
+}
+
+TEST(Measure, GoesOnWhileMoreBlocksAreLeftOutThanAVerdictMayHave) {
+  const BenchSettings settings;
+  SessionState state = fresh(settings);
+  QuietSource source;
+  source.hot_windows = 3;  // two blocks of four windows, two of them this arm's
+  measure(state, settings, source, 1e9, ignore);
+  EXPECT_EQ(state.comparisons[0].blocks.size(), 20u);
+  EXPECT_EQ(judge_bench(state, settings).verdict, Verdict::kReproduced);
 }
 
 TEST(Measure, OfAShortTimeEveryCandidateAndControlGetsItsShareFirst) {
