@@ -2,21 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <numeric>
 #include <stdexcept>
 
 namespace twinrun::harness {
 namespace {
 
-double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
-
 /// P(T <= t) for many t and one number of values.
 class SignedRank {
  public:
-  explicit SignedRank(std::size_t n) : size_(static_cast<double>(n)) {
-    if (n > kExactRanks) return;
-    cumulative_.assign(n * (n + 1) / 2 + 1, 0.0);
+  explicit SignedRank(std::size_t n) : cumulative_(n * (n + 1) / 2 + 1) {
     cumulative_[0] = 1;
     std::size_t largest = 0;
     for (std::size_t rank = 1; rank <= n; ++rank) {
@@ -32,18 +27,12 @@ class SignedRank {
 
   double cdf(long long t) const {
     if (t < 0) return 0;
-    if (!cumulative_.empty()) {
-      const std::size_t last = cumulative_.size() - 1;
-      return std::min(cumulative_[std::min(static_cast<std::size_t>(t), last)], 1.0);
-    }
-    const double mean = size_ * (size_ + 1) / 4;
-    const double deviation = std::sqrt(size_ * (size_ + 1) * (2 * size_ + 1) / 24);
-    return normal_cdf((static_cast<double>(t) + 0.5 - mean) / deviation);
+    const std::size_t last = cumulative_.size() - 1;
+    return std::min(cumulative_[std::min(static_cast<std::size_t>(t), last)], 1.0);
   }
 
  private:
-  double size_;
-  std::vector<double> cumulative_;  // empty: normal approximation
+  std::vector<double> cumulative_;
 };
 
 double median_of_sorted(const std::vector<double>& sorted) {
@@ -63,11 +52,6 @@ std::vector<double> walsh_averages(std::span<const double> values) {
   }
   std::sort(averages.begin(), averages.end());
   return averages;
-}
-
-double hodges_lehmann(std::span<const double> values) {
-  if (values.empty()) throw std::invalid_argument("no value");
-  return median_of_sorted(walsh_averages(values));
 }
 
 double signed_rank_cdf(std::size_t n, long long t) { return SignedRank(n).cdf(t); }
