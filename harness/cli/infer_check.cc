@@ -7,9 +7,9 @@
 #include "harness/cli/options.h"
 #include "harness/cli/resolve.h"
 #include "harness/cli/workspace.h"
-#include "harness/config/case_inference.h"
 #include "harness/config/trainer_command.h"
 #include "harness/exit_code.h"
+#include "harness/infer/infer_text.h"
 #include "harness/protocol/record_writer.h"
 #include "harness/report/progress.h"
 #include "harness/report/terminal.h"
@@ -202,8 +202,8 @@ int infer_check_command(const std::vector<std::string>& args) {
   const protocol::InferenceFile reference = read_reference(parsed->text("reference"));
   check.run = read_run_folder(parsed->operands.front());
   check.resolved = resolve(*parsed, check.run);
-  const std::string mismatch = reference_mismatch(reference.header, check.run.config->identity);
-  if (!mismatch.empty()) throw UsageError("--reference: " + mismatch);
+  const std::string other = made_with_another(reference.header, check.run.config->identity);
+  if (!other.empty()) throw UsageError("--reference: was made with " + other);
   ask_for(reference, check.reference, check.resolved.config);
   check.quiet = parsed->has("quiet");
   check.out = parsed->has("out") ? fs::path(parsed->text("out"))

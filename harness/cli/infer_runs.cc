@@ -9,6 +9,7 @@
 #include "harness/exit_code.h"
 #include "harness/launch/launch.h"
 #include "harness/protocol/record_writer.h"
+#include "harness/report/json_fields.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -20,10 +21,6 @@ using nlohmann::json;
 constexpr const char* kOutputs = "inference.jsonl";
 constexpr const char* kReference = "reference.jsonl";
 constexpr const char* kPrompts = "prompts.jsonl";
-
-json member(const json& object, const char* name) {
-  return object.is_object() ? object.value(name, json()) : json();
-}
 
 void write_config(const InferPlan& plan) {
   fs::create_directories(plan.dir);
@@ -41,7 +38,7 @@ std::vector<std::string> arguments(const InferPlan& plan) {
                                     plan.dir.string()};
   if (!plan.adapter.empty()) words.insert(words.end(), {"--adapter", plan.adapter});
   for (const char* name : {"prompts", "reference"}) {
-    const json file = member(member(plan.config.launch, "inference"), name);
+    const json file = at(plan.config.launch, std::string("/inference/") + name);
     if (file.is_string()) {
       words.insert(words.end(), {std::string("--") + name, file.get<std::string>()});
     }
@@ -52,9 +49,9 @@ std::vector<std::string> arguments(const InferPlan& plan) {
 /// Nothing tells how far the trainer is, so it gets for every batch, and for loading, what a step
 /// may take; a batch is done twice where a reference is forced, too.
 double time_limit_s(const InferPlan& plan, double step_timeout_s) {
-  const json settings = member(plan.config.launch, "inference");
-  const json file = member(settings, "reference").is_string() ? member(settings, "reference")
-                                                              : member(settings, "prompts");
+  const json settings = at(plan.config.launch, "/inference");
+  const json file = at(settings, "/reference").is_string() ? at(settings, "/reference")
+                                                           : at(settings, "/prompts");
   std::ifstream stream(file.is_string() ? file.get<std::string>() : std::string());
   const auto lines = std::count(std::istreambuf_iterator<char>(stream), {}, '\n');
   const auto batch_size = settings.value("batch_size", protocol::kInferenceBatchSize);
@@ -110,11 +107,11 @@ fs::path shown(const fs::path& file, const fs::path& base) {
 InferenceInput input_of(const json& settings, const fs::path& folder, const fs::path& base) {
   InferenceInput input;
   input.settings = settings;
-  if (member(settings, "reference").is_string()) {
+  if (at(settings, "/reference").is_string()) {
     input.reference = folder / kReference;
     input.shown_reference = shown(*input.reference, base);
   }
-  if (member(settings, "prompts").is_string()) input.prompts = folder / kPrompts;
+  if (at(settings, "/prompts").is_string()) input.prompts = folder / kPrompts;
   return input;
 }
 
@@ -181,7 +178,7 @@ std::optional<InferenceInput> stored_inference(const std::vector<JudgedRun>& run
   const auto says = std::find_if(runs.begin(), runs.end(),
                                  [](const JudgedRun& run) { return run.view.config.has_value(); });
   if (says == runs.end()) return std::nullopt;
-  const json settings = member(says->view.config->judgement, "inference");
+  const json settings = at(says->view.config->judgement, "/inference");
   if (!settings.is_object()) return std::nullopt;
   const fs::path folder = fs::weakly_canonical(runs.front().view.dir).parent_path();
   InferenceInput input = input_of(settings, folder, base);

@@ -94,27 +94,6 @@ json settings_of_reference(const Section& section, const protocol::InferenceHead
 
 }  // namespace
 
-std::string reference_mismatch(const protocol::InferenceHeader& reference, const json& identity) {
-  if (identity.contains("model")) {
-    json model = identity.at("model");
-    const json dtype = model.value("dtype", json());
-    model.erase("dtype");
-    if (model != reference.model) {
-      return "the reference was made with another model: " +
-             first_field_text(model, reference.model);
-    }
-    if (dtype.is_string() && dtype != reference.dtype) {
-      return "the reference was made in " + reference.dtype + ", but model.dtype is " +
-             dtype.get<std::string>();
-    }
-  }
-  if (identity.contains("tokenizer") && identity.at("tokenizer") != reference.tokenizer) {
-    return "the reference was made with another tokenizer: " +
-           first_field_text(identity.at("tokenizer"), reference.tokenizer);
-  }
-  return {};
-}
-
 InferencePart read_inference_section(const YamlNode& node, const fs::path& folder,
                                      const json& identity) {
   const Section section(node,
@@ -139,8 +118,8 @@ InferencePart read_inference_section(const YamlNode& node, const fs::path& folde
   if (reference) {
     const YamlNode& named = section.require("reference");
     const InferenceFile file = read_reference(named, reference->path);
-    const std::string problem = reference_mismatch(file.header, identity);
-    if (!problem.empty()) fail_at(named, problem);
+    const std::string other = made_with_another(file.header, identity);
+    if (!other.empty()) fail_at(named, "the reference was made with " + other);
     if (prompts) check_prompts(named, file, ids);
     like = file.header;
     bounds = settings_of_reference(section, like);

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/config/yaml_tree.h"
-#include "harness/protocol/inference.h"
 
 namespace twinrun::harness {
 
@@ -13,11 +12,6 @@ namespace twinrun::harness {
 struct InferencePart {
   nlohmann::json launch, judgement;
 };
-
-/// Why outputs of a run of `identity` cannot be held against `reference`: another model, dtype or
-/// tokenizer; empty if they can. What the identity does not say is not looked at.
-std::string reference_mismatch(const protocol::InferenceHeader& reference,
-                               const nlohmann::json& identity);
 
 /// Reads the section and the files that it names (paths relative to `folder`), so that what would
 /// fail after training fails before it. `identity` is the case's so far: model, tokenizer.

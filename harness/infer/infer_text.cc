@@ -1,6 +1,7 @@
 #include "harness/infer/infer_text.h"
 
 #include "harness/compare/comparability.h"
+#include "harness/report/json_fields.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -37,6 +38,24 @@ std::string first_field_text(const nlohmann::json& here, const nlohmann::json& t
   if (differences.empty()) return "nothing";
   const Difference& first = differences.front();
   return first.field + " is " + first.a.dump() + " here and " + first.b.dump() + " there";
+}
+
+std::string made_with_another(const protocol::InferenceHeader& header,
+                              const nlohmann::json& identity) {
+  nlohmann::json model = at(identity, "/model");
+  const std::string dtype = text_at(model, "/dtype");
+  if (model.is_object()) {
+    model.erase("dtype");
+    if (model != header.model) return "another model: " + first_field_text(model, header.model);
+  }
+  if (!dtype.empty() && dtype != header.dtype) {
+    return "dtype " + header.dtype + " where " + dtype + " is configured";
+  }
+  const nlohmann::json tokenizer = at(identity, "/tokenizer");
+  if (tokenizer.is_object() && tokenizer != header.tokenizer) {
+    return "another tokenizer: " + first_field_text(tokenizer, header.tokenizer);
+  }
+  return {};
 }
 
 }  // namespace twinrun::harness

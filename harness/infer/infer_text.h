@@ -22,4 +22,10 @@ std::string difference_text(const protocol::InferenceFile& a, const OutputDiffer
 /// The first field in which the two differ, with both values.
 std::string first_field_text(const nlohmann::json& here, const nlohmann::json& there);
 
+/// What outputs with `header` were made with that is not of `identity`: `another model: FIELDS`,
+/// `dtype bfloat16 where float32 is configured`, `another tokenizer: FIELDS`; empty if nothing.
+/// What the identity does not say is not looked at.
+std::string made_with_another(const protocol::InferenceHeader& header,
+                              const nlohmann::json& identity);
+
 }  // namespace twinrun::harness

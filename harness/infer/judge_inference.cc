@@ -207,8 +207,9 @@ ControlOutcome judge_control(const InferenceInput& input, const InferenceFile* r
             : "the model without the adapter could not be judged: " + comparison.message;
     return outcome;
   }
-  outcome.message = "there are no outputs of a run to compare with";
-  if (run == nullptr) return outcome;
+  outcome.message = input.reference ? "there is no reference to hold outputs against"
+                                    : "there are no outputs of a run to compare with";
+  if (input.reference || run == nullptr) return outcome;
   const BitwiseOutputs bits = compare_bits(*run, *base, false);
   outcome.ran = true;
   outcome.passed = bits.first.has_value() && run->outputs.size() == base->outputs.size();

@@ -1,6 +1,8 @@
 #include "harness/infer/outputs_of_run.h"
 
 #include "harness/infer/infer_text.h"
+#include "harness/protocol/line_text.h"
+#include "harness/report/json_fields.h"
 
 namespace twinrun::harness {
 namespace {
@@ -9,42 +11,18 @@ using nlohmann::json;
 using protocol::InferenceFile;
 using protocol::InferenceHeader;
 
-json member(const json& object, const char* name) {
-  return object.is_object() ? object.value(name, json()) : json();
-}
-
 OutputsProblem not_as_configured(const std::string& what) {
   return {Verdict::kInvalid, "outputs_not_as_configured", what};
-}
-
-std::string promise_text(protocol::Promise promise) {
-  return promise == protocol::Promise::kBitwise ? "bitwise" : "none";
 }
 
 /// `identity` against the header, as far as it says anything.
 std::optional<OutputsProblem> identity_problem(const json& identity,
                                                const InferenceHeader& header) {
-  json model = member(identity, "model");
-  const json dtype = member(model, "dtype");
-  if (model.is_object()) {
-    model.erase("dtype");
-    if (model != header.model) {
-      return not_as_configured("made with another model than the run's: " +
-                               first_field_text(header.model, model));
-    }
-  }
-  const json tokenizer = member(identity, "tokenizer");
-  if (tokenizer.is_object() && tokenizer != header.tokenizer) {
-    return not_as_configured("made with another tokenizer than the run's: " +
-                             first_field_text(header.tokenizer, tokenizer));
-  }
-  for (const auto& [name, wanted, found] :
-       {std::tuple{"dtype", dtype, header.dtype},
-        std::tuple{"numerics", member(identity, "numerics"), header.numerics}}) {
-    if (wanted.is_string() && wanted != found) {
-      return not_as_configured(std::string(name) + " is " + found + ", configured " +
-                               wanted.get<std::string>());
-    }
+  const std::string other = made_with_another(header, identity);
+  if (!other.empty()) return not_as_configured("made with " + other);
+  const std::string numerics = text_at(identity, "/numerics");
+  if (!numerics.empty() && numerics != header.numerics) {
+    return not_as_configured("numerics is " + header.numerics + ", configured " + numerics);
   }
   return std::nullopt;
 }
@@ -56,8 +34,8 @@ std::optional<OutputsProblem> record_problem(const protocol::RecordHeader& recor
                              record.arithmetic);
   }
   if (record.promise != header.promise) {
-    return not_as_configured("promise is " + promise_text(header.promise) + ", in the record " +
-                             promise_text(record.promise));
+    return not_as_configured("promise is " + to_string(header.promise) + ", in the record " +
+                             to_string(record.promise));
   }
   return std::nullopt;
 }
@@ -68,7 +46,7 @@ std::optional<OutputsProblem> settings_problem(const json& settings,
                       {"batch_size", header.batch_size},
                       {"top", header.top}};
   for (const auto& item : found.items()) {
-    const json wanted = member(settings, item.key().c_str());
+    const json wanted = at(settings, "/" + item.key());
     if (!wanted.is_null() && wanted != item.value()) {
       return not_as_configured(item.key() + " is " + item.value().dump() + ", configured " +
                                wanted.dump());
@@ -92,7 +70,7 @@ std::optional<OutputsProblem> adapter_problem(const RunView& run, const Inferenc
 
 /// Its digest in the manifest is what a later change of the file would be known by.
 std::optional<OutputsProblem> manifest_problem(const RunView& run) {
-  if (member(member(run.manifest, "files"), "inference.jsonl").is_string()) return std::nullopt;
+  if (at(run.manifest, "/files/inference.jsonl").is_string()) return std::nullopt;
   return OutputsProblem{Verdict::kInvalid, "outputs_not_named",
                         "the manifest does not name inference.jsonl with its digest"};
 }

@@ -143,7 +143,7 @@ TEST_F(CaseInference, AReferenceOfSomethingElseIsRefusedBeforeTraining) {
   EXPECT_THAT(changed([](auto& r) { r.header.tokenizer["files"]["x"] = "0"; }),
               HasSubstr("another tokenizer"));
   EXPECT_THAT(changed([](auto& r) { r.header.dtype = "bfloat16"; }),
-              HasSubstr("made in bfloat16, but model.dtype is float32"));
+              HasSubstr("dtype bfloat16 where float32 is configured"));
   EXPECT_THAT(changed([](auto& r) { r.outputs.pop_back(), r.header.prompts = 2; }),
               HasSubstr("has 2 prompts, inference.prompts has 3"));
   EXPECT_THAT(changed([](auto& r) { std::swap(r.outputs[0].id, r.outputs[1].id); }),
