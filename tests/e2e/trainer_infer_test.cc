@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "harness/protocol/inference_reader.h"
@@ -14,6 +15,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using protocol::InferenceFile;
 using testing::AllOf;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -188,6 +190,14 @@ TEST_F(TrainerInferTest, RefusesBadPrompts) {
   }
   expect_refusal({"--prompts", "none.jsonl"}, "No such file");
   expect_refusal({"--prompts", "run"}, "is a folder");
+}
+
+TEST_F(TrainerInferTest, TheMessageIsOneLine) {
+  train();
+  const auto result = infer({"--prompts", "none\n.jsonl"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, AllOf(HasSubstr("twinrun-train: none .jsonl: "), EndsWith("\n")));
+  EXPECT_EQ(std::ranges::count(result.err, '\n'), 1) << result.err;
 }
 
 TEST_F(TrainerInferTest, RefusesMoreThanTheModelHasPositionsFor) {

@@ -1,7 +1,7 @@
 #include "trainer/bench/bench.h"
 
-#include <algorithm>
-#include <iostream>
+#include <istream>
+#include <ostream>
 #include <stdexcept>
 
 #include "trainer/bench/arm.h"
@@ -34,10 +34,7 @@ int run_bench(const protocol::RunConfig& config, std::istream& in, std::ostream&
     measure(config, in, out);
     return kExitComplete;
   } catch (...) {
-    auto failure = current_failure();
-    std::ranges::replace(failure.message, '\n', ' ');
-    std::cerr << "twinrun-train: " << failure.message << "\n";
-    return failure.exit_code;
+    return say_current_failure();
   }
 }
 

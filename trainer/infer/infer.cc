@@ -243,9 +243,7 @@ int run_inference(const protocol::RunConfig& config, const InferOptions& options
     write_inference(options.run_dir, text);
     return kExitComplete;
   } catch (...) {
-    const auto failure = current_failure();
-    std::cerr << "twinrun-train: " << failure.message << "\n";
-    return failure.exit_code;
+    return say_current_failure();
   }
 }
 

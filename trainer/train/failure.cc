@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <iostream>
 #include <new>
 #include <stdexcept>
 
@@ -44,6 +46,13 @@ Failure current_failure() {
   } catch (const std::exception& error) {
     return failed(error.what());
   }
+}
+
+int say_current_failure() {
+  auto failure = current_failure();
+  std::ranges::replace(failure.message, '\n', ' ');
+  std::cerr << "twinrun-train: " << failure.message << "\n";
+  return failure.exit_code;
 }
 
 }  // namespace twinrun::trainer
