@@ -75,6 +75,8 @@ ordered_json Arm::warm_up() {
     settled = differ_by_less(before, now, kSettled);
   } while (step_ < least || (!settled && step_ + size <= kMostWarmUps * least));
   digests_.flush();
+  // A library that is loaded late may have moved one, MXCSR above all.
+  session_.require_switches();
   delay_ns_ = std::llround(options_.delay * static_cast<double>(now));
   const auto& nvml = nvml_.problem();
   return {{"ready", true},

@@ -23,7 +23,8 @@ class Arm {
   /// As Session, and throws NumericsError for a switch that cannot be forced here.
   Arm(const TrainConfig& config, const BenchOptions& options);
 
-  /// Warms up; the answer `ready`. Call once, before any window.
+  /// Warms up; the answer `ready`. Call once, before any window. Throws what a step throws, and
+  /// std::runtime_error if a switch no longer stands as mode or `launch.bench` need it.
   nlohmann::ordered_json warm_up();
 
   /// The answer to `run` `steps`. Throws NotFiniteError, and what a step throws.
