@@ -200,10 +200,12 @@ void Adapter::load(const std::filesystem::path& folder) {
         {"use_dora", false},   {"use_rslora", false},
         {"peft_type", "LORA"}, {"alpha_pattern", nlohmann::json::object()}};
     for (const auto& [key, value] : wanted.items()) {
-      if (found.contains(key) && found.at(key) != value) {
-        throw ModelError(path.string() + ": " + key + " is " + found.at(key).dump() +
-                         ", the configuration needs " + value.dump());
-      }
+      const bool given = found.contains(key);
+      const bool needed = key == "r" || key == "lora_alpha";
+      if (given ? found.at(key) == value : !needed) continue;
+      throw ModelError(path.string() + ": " + key + " is " +
+                       (given ? found.at(key).dump() : "missing") + ", the configuration needs " +
+                       value.dump());
     }
   }
   read_tensors(folder / "adapter_model.safetensors", named_params());

@@ -1,10 +1,13 @@
 #include "trainer/lora/adapter.h"
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <nlohmann/json.hpp>
 
+#include "tests/temp_folder.h"
 #include "tests/trainer/tiny_model.h"
 
 namespace twinrun::trainer {
@@ -52,6 +55,26 @@ TEST(Adapter, LoadsWhatItSaved) {
   for (std::size_t i = 0; i < a.size(); ++i)
     EXPECT_TRUE(at::equal(a[i].tensor, b[i].tensor)) << a[i].name;
   std::filesystem::remove_all(folder);
+}
+
+// PEFT has defaults of its own for both, so one that leaves them out is not of any rank or alpha.
+TEST(Adapter, RefusesAConfigurationWithoutRankOrAlpha) {
+  const test::TempFolder folder;
+  Adapter adapter(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
+  adapter.save(folder.path(), "base");
+  const auto whole = nlohmann::json::parse(test::read_file(folder.path() / "adapter_config.json"));
+  for (const std::string key : {"r", "lora_alpha"}) {
+    auto config = whole;
+    config.erase(key);
+    folder.write("adapter_config.json", config.dump());
+    EXPECT_THAT(test::message_of<ModelError>([&] { adapter.load(folder.path()); }),
+                testing::HasSubstr(key + " is missing, the configuration needs "));
+  }
+  // The others may be left out: what they have to be is PEFT's default.
+  auto config = whole;
+  for (const char* key : {"bias", "fan_in_fan_out", "use_dora", "use_rslora"}) config.erase(key);
+  folder.write("adapter_config.json", config.dump());
+  EXPECT_NO_THROW(adapter.load(folder.path()));
 }
 
 TEST(Adapter, RefusesARankThatDoesNotFitAndNoTarget) {
