@@ -9,6 +9,8 @@
 #include "trainer/model/llama.h"
 #include "trainer/ops/dropout.h"
 #include "trainer/ops/leaf_hash.h"
+#include "trainer/ops/torch/lt_products.h"
+#include "trainer/ops/torch/torch_ops.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -97,6 +99,29 @@ TEST(GpuLtProducts, RefuseWhatTheyCannotCompute) {
   EXPECT_THROW(lt.run(c, a.to(at::kDouble), a, 1, 0), c10::Error);
   EXPECT_THROW(lt.run(c, a, at::randn({4, 8}, at::kCUDA)), c10::Error);
   EXPECT_THROW(lt.run(c.t().narrow(1, 0, 4), a, a.narrow(1, 0, 4)), c10::Error);
+  // Of other types: the operands among themselves, and the output.
+  EXPECT_THROW(lt.run(c, a.to(at::kBFloat16), a), c10::Error);
+  EXPECT_THROW(lt.run(c, a, a.to(at::kBFloat16)), c10::Error);
+  EXPECT_THROW(lt.run(c.to(at::kBFloat16), a, a), c10::Error);
+  // Rows or columns that share memory: with a stride as large as a row they would be read outside.
+  const auto row = at::randn({1, 8}, at::kCUDA).expand({8, 8});
+  EXPECT_THROW(lt.run(c, row, a), c10::Error);
+  EXPECT_THROW(lt.run(c, a, row.t()), c10::Error);
+  EXPECT_THROW(lt.run(row, a, a), c10::Error);
+}
+
+TEST(GpuLtProducts, RefuseMatricesThatAreNotOneAProduct) {
+  LtProducts lt;
+  const auto three = at::randn({3, 8, 8}, at::kCUDA), two = three.narrow(0, 0, 2);
+  const auto c = at::empty_like(three);
+  EXPECT_THROW(lt.run(c, two, three), c10::Error);
+  EXPECT_THROW(lt.run(c, three, two), c10::Error);
+  EXPECT_THROW(lt.run(c.narrow(0, 0, 2), three, three), c10::Error);
+  EXPECT_THROW(lt.run(c.narrow(0, 0, 1).expand({3, 8, 8}), three, three), c10::Error);
+  // An operand may be the same in all of them.
+  const auto same = three.narrow(0, 0, 1).expand({3, 8, 8});
+  EXPECT_LE(lt_error(lt, three, same, at::kFloat), 1e-5);
+  EXPECT_LE(lt_error(lt, same, three, at::kFloat), 1e-5);
 }
 
 TEST(GpuTokenParts, AreAddedInAscendingOrderWithTheRestLast) {

@@ -1,6 +1,7 @@
 #include "trainer/ops/torch/lt_products.h"
 
 #include <ATen/ATen.h>
+#include <ATen/MemoryOverlap.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/Exceptions.h>
 #include <cublasLt.h>
@@ -71,10 +72,12 @@ LtProducts::Matrix LtProducts::matrix_of(const at::Tensor& x) {
   TORCH_CHECK(x.stride(-1) == 1 || x.stride(-2) == 1, "a product needs rows or columns that touch");
   const bool transposed = x.stride(-1) != 1;
   const auto inner = x.size(transposed ? -2 : -1), outer = x.size(transposed ? -1 : -2);
+  const auto stride = x.stride(transposed ? -1 : -2);
+  TORCH_CHECK(outer == 1 || stride >= inner, "a product cannot take rows or columns that overlap");
   return {.type = dtype == at::kFloat ? CUDA_R_32F : CUDA_R_16BF,
           .rows = inner,
           .cols = outer,
-          .stride = std::max(x.stride(transposed ? -1 : -2), inner),
+          .stride = std::max(stride, inner),  // of a single row it may be anything
           .batch_stride = x.dim() == 3 ? x.stride(0) : 0,
           .transposed = transposed ? 1 : 0,
           .alignment = alignment_of(x)};
@@ -140,6 +143,12 @@ void LtProducts::run(const at::Tensor& c, const at::Tensor& a, const at::Tensor&
   TORCH_CHECK(a.dim() == c.dim() && b.dim() == c.dim() && a.size(-1) == b.size(-2) &&
                   c.size(-2) == a.size(-2) && c.size(-1) == b.size(-1) && c.stride(-1) == 1,
               "product of ", a.sizes(), " and ", b.sizes(), " into ", c.sizes());
+  TORCH_CHECK(c.dim() == 2 || (a.size(0) == c.size(0) && b.size(0) == c.size(0)), "products of ",
+              a.sizes(), " and ", b.sizes(), " into ", c.sizes());
+  TORCH_CHECK(a.scalar_type() == b.scalar_type() &&
+                  (c.scalar_type() == a.scalar_type() || c.scalar_type() == at::kFloat),
+              "product of ", a.scalar_type(), " and ", b.scalar_type(), " into ", c.scalar_type());
+  at::assert_no_internal_overlap(c);
   // Row by row is column by column of the transposed: C^T = B^T A^T.
   const Shape shape{.batch = c.dim() == 3 ? c.size(0) : 1,
                     .left = matrix_of(b),

@@ -21,9 +21,10 @@ class LtProducts {
   LtProducts& operator=(const LtProducts&) = delete;
 
   /// c = alpha a b + beta c, queued on the current stream, summed in float32. a [M, K] and b [K, N]
-  /// are float32 or bfloat16, with one stride of 1; c [M, N] has their dtype or float32, and its
-  /// rows are contiguous. With a dimension more, on the left of all three: one product each. Throws
-  /// c10::Error if cuBLASLt has no kernel.
+  /// are both float32 or both bfloat16, with one stride of 1 and neither rows nor columns that
+  /// overlap; c [M, N] has their dtype or float32, and its rows are contiguous. With a dimension
+  /// more on the left, equal in all three, one product each; c must not be expanded along it.
+  /// Throws c10::Error for any other, and if cuBLASLt has no kernel.
   void run(const at::Tensor& c, const at::Tensor& a, const at::Tensor& b, float alpha = 1,
            float beta = 0);
 
