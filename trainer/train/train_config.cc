@@ -9,6 +9,10 @@ namespace {
 
 using nlohmann::json;
 
+/// Of each number of launch.inference; sums of two of them and of a prompt's length are far from
+/// what 64 bits hold.
+constexpr std::int64_t kMostInference = 1'000'000;
+
 /// The value at `pointer`, as T. Throws ConfigError naming it.
 template <typename T>
 T need(const json& object, const char* pointer) {
@@ -128,13 +132,22 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
 }
 
 InferenceConfig read_inference_config(const protocol::RunConfig& config) {
-  const auto read = [&](const char* pointer, std::int64_t absent) {
-    const bool given = config.launch.contains(json::json_pointer(pointer));
-    return given ? positive(config.launch, pointer) : absent;
+  const auto inference = config.launch.value("inference", json::object());
+  if (!inference.is_object()) {
+    throw ConfigError("config.json: /launch/inference is " + inference.dump() +
+                      ", an object is needed");
+  }
+  const auto read = [&](const char* key, std::int64_t absent) -> std::int64_t {
+    const auto value = inference.value(key, json(absent));
+    if (value.is_number_integer() && value >= 1 && value <= kMostInference) {
+      return value.get<std::int64_t>();
+    }
+    throw ConfigError(std::string("config.json: /launch/inference/") + key +
+                      " must be at least 1 and at most " + std::to_string(kMostInference) +
+                      ", is " + value.dump());
   };
-  return {read("/inference/max_new_tokens", protocol::kInferenceNewTokens),
-          read("/inference/batch_size", protocol::kInferenceBatchSize),
-          read("/inference/top", protocol::kInferenceTop)};
+  return {read("max_new_tokens", protocol::kInferenceNewTokens),
+          read("batch_size", protocol::kInferenceBatchSize), read("top", protocol::kInferenceTop)};
 }
 
 }  // namespace twinrun::trainer

@@ -53,7 +53,8 @@ struct InferenceConfig {
   std::int64_t max_new_tokens = 0, batch_size = 0, top = 0;
 };
 
-/// Defaults where there is no launch.inference, or a key of it is missing. Throws ConfigError.
+/// Defaults where there is no launch.inference, or a key of it is missing. Throws ConfigError where
+/// it is no object, or a number not in 1 .. 1,000,000.
 InferenceConfig read_inference_config(const protocol::RunConfig& config);
 
 }  // namespace twinrun::trainer
