@@ -4,7 +4,6 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "tests/trainer/ops/token_parts_case.h"
 #include "tests/trainer/tiny_model.h"
 #include "trainer/model/llama.h"
 #include "trainer/ops/dropout.h"
@@ -122,19 +121,6 @@ TEST(GpuLtProducts, RefuseMatricesThatAreNotOneAProduct) {
   const auto same = three.narrow(0, 0, 1).expand({3, 8, 8});
   EXPECT_LE(lt_error(lt, three, same, at::kFloat), 1e-5);
   EXPECT_LE(lt_error(lt, same, three, at::kFloat), 1e-5);
-}
-
-TEST(GpuTokenParts, AreAddedInAscendingOrderWithTheRestLast) {
-  at::manual_seed(4);
-  LtProducts lt;
-  for (const std::int64_t tokens : {1, 511, 512, 513, 1024, 2600}) {
-    const TokenPartsCase one(tokens);
-    for (const auto type : {at::kFloat, at::kBFloat16}) {
-      const auto grad = one.grad.cuda();
-      add_product_in_parts(grad, one.left.to(type).cuda(), one.right.to(type).cuda(), 0.3, &lt);
-      EXPECT_TRUE(at::equal(grad.cpu(), one.expected(0.3))) << tokens << " tokens, " << type;
-    }
-  }
 }
 
 /// Loss and gradients of the tiny model on `device`.

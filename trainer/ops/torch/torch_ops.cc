@@ -276,7 +276,7 @@ class TorchOps final : public OpSet {
   void add_token_sum(at::Tensor grad, const at::Tensor& left, const at::Tensor& right,
                      double scale) {
     if (auto* const lt = lt_of(grad)) {
-      add_product_in_parts(grad, left, right, scale, lt);
+      add_product_in_parts(grad, left, right, scale, *lt);
     } else if (left.scalar_type() == at::kFloat) {
       grad.addmm_(left.t(), right, 1, scale);
     } else {
