@@ -17,6 +17,7 @@
 #include "trainer/ops/op_set.h"
 #include "trainer/ops/portable/backend.h"
 #include "trainer/ops/portable/portable_ops.h"
+#include "trainer/ops/torch/torch_ops.h"
 
 namespace {
 

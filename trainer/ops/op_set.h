@@ -160,9 +160,6 @@ class OpSet {
                      at::Tensor& exp_avg, at::Tensor& exp_avg_sq) = 0;
 };
 
-/// The vendor's kernels (LibTorch, cuBLAS, oneDNN, MKL): numerics `fast` and `deterministic`.
-std::unique_ptr<OpSet> make_torch_ops();
-
 struct NumericsOptions;
 /// The implementation that `options.mode` names; `options.isa` picks the CPU kernels of `portable`,
 /// and the environment those of the vendor (prepare_environment).

@@ -8,6 +8,7 @@
 #include "trainer/infer/generate.h"
 #include "trainer/numerics/numerics.h"
 #include "trainer/ops/portable/portable_ops.h"
+#include "trainer/ops/torch/torch_ops.h"
 
 namespace twinrun::trainer {
 namespace {

@@ -124,8 +124,9 @@ TEST(GpuLtProducts, RefuseMatricesThatAreNotOneAProduct) {
 }
 
 /// Loss and gradients of the tiny model on `device`.
-std::pair<double, at::Tensor> loss_and_grads(at::Device device, at::ScalarType dtype) {
-  const auto ops = make_torch_ops();
+std::pair<double, at::Tensor> loss_and_grads(GpuSums sums, at::Device device,
+                                             at::ScalarType dtype) {
+  const auto ops = make_torch_ops(sums);
   Adapter adapter(tiny_config(), tiny_lora(), device, dtype);
   adapter.init(1, dtype);
   adapter.params().add_(0.01);
@@ -137,23 +138,26 @@ std::pair<double, at::Tensor> loss_and_grads(at::Device device, at::ScalarType d
   return {loss.item<double>(), adapter.micro_grads_flat().cpu()};
 }
 
-TEST(GpuLlama, Float32AgreesWithTheCpu) {
-  const auto [loss_cpu, grads_cpu] = loss_and_grads(at::kCPU, at::kFloat);
-  const auto [loss_gpu, grads_gpu] = loss_and_grads(at::kCUDA, at::kFloat);
-  EXPECT_NEAR(loss_gpu / loss_cpu, 1, 1e-5);
-  const auto difference =
-      (grads_gpu - grads_cpu).norm().item<double>() / grads_cpu.norm().item<double>();
-  EXPECT_TRUE(difference <= 1e-4) << difference;
-}
+class GpuLlama : public testing::TestWithParam<GpuSums> {
+ protected:
+  void expect_as_on_the_cpu(at::ScalarType dtype, double loss_bound, double grads_bound) const {
+    const auto [loss_cpu, grads_cpu] = loss_and_grads(GetParam(), at::kCPU, dtype);
+    const auto [loss_gpu, grads_gpu] = loss_and_grads(GetParam(), at::kCUDA, dtype);
+    EXPECT_NEAR(loss_gpu / loss_cpu, 1, loss_bound);
+    const auto difference =
+        (grads_gpu - grads_cpu).norm().item<double>() / grads_cpu.norm().item<double>();
+    EXPECT_TRUE(difference <= grads_bound) << difference;
+  }
+};
 
-TEST(GpuLlama, BFloat16AgreesWithTheCpu) {
-  const auto [loss_cpu, grads_cpu] = loss_and_grads(at::kCPU, at::kBFloat16);
-  const auto [loss_gpu, grads_gpu] = loss_and_grads(at::kCUDA, at::kBFloat16);
-  EXPECT_NEAR(loss_gpu / loss_cpu, 1, 1e-2);
-  const auto difference =
-      (grads_gpu - grads_cpu).norm().item<double>() / grads_cpu.norm().item<double>();
-  EXPECT_TRUE(difference <= 5e-2) << difference;
-}
+INSTANTIATE_TEST_SUITE_P(Sums, GpuLlama, testing::Values(GpuSums::kLibrary, GpuSums::kFixed),
+                         [](const auto& sums) {
+                           return std::string(sums.param == GpuSums::kFixed ? "Fixed" : "Library");
+                         });
+
+TEST_P(GpuLlama, Float32AgreesWithTheCpu) { expect_as_on_the_cpu(at::kFloat, 1e-5, 1e-4); }
+
+TEST_P(GpuLlama, BFloat16AgreesWithTheCpu) { expect_as_on_the_cpu(at::kBFloat16, 1e-2, 5e-2); }
 
 }  // namespace
 }  // namespace twinrun::trainer

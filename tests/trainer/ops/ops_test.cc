@@ -9,6 +9,7 @@
 #include "trainer/ops/dropout.h"
 #include "trainer/ops/op_set.h"
 #include "trainer/ops/portable/portable_ops.h"
+#include "trainer/ops/torch/torch_ops.h"
 
 namespace twinrun::trainer {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "tests/trainer/tiny_model.h"
 #include "trainer/ops/portable/portable_ops.h"
+#include "trainer/ops/torch/torch_ops.h"
 
 namespace twinrun::trainer {
 namespace {

@@ -12,6 +12,7 @@
 #include "trainer/model/llama.h"
 #include "trainer/model/safetensors.h"
 #include "trainer/numerics/numerics.h"
+#include "trainer/ops/torch/torch_ops.h"
 
 namespace {
 

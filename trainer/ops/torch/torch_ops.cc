@@ -290,8 +290,6 @@ class TorchOps final : public OpSet {
 
 }  // namespace
 
-std::unique_ptr<OpSet> make_torch_ops() { return make_torch_ops(GpuSums::kLibrary); }
-
 std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums) {
   return std::make_unique<TorchOps>(gpu_sums);
 }

@@ -12,7 +12,8 @@ enum class GpuSums {
   kFixed,    ///< LtProducts; the gradients of A and B as add_product_in_parts
 };
 
-/// make_torch_ops() has kLibrary. On a CPU both are the same.
-std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums);
+/// The vendor's kernels (LibTorch, cuBLAS, oneDNN, MKL): numerics `fast` with kLibrary,
+/// `deterministic` with kFixed. On a CPU both are the same.
+std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums = GpuSums::kLibrary);
 
 }  // namespace twinrun::trainer
