@@ -270,15 +270,15 @@ std::string forced_as(const Switch& one, const NumericsOptions& options, bool on
   return "";
 }
 
-/// What the switches were before this program set any.
-const std::map<std::string, json>& library_defaults(c10::Device device) {
-  static const auto kDefaults = [&] {
+/// What the switches were before this program set any: all of them, since a first call for one kind
+/// of device is the only one that sees those of the other kind untouched.
+const std::map<std::string, json>& library_defaults() {
+  static const auto kDefaults = [] {
     std::map<std::string, json> values;
-    const NumericsOptions either{.mode = "", .dtype = "bfloat16", .device = "", .isa = ""};
-    for (const auto& one : all_switches(either, device)) {
-      if (one.set && !forced_as(one, either, device.is_cuda()).empty()) {
-        values[one.name] = one.read();
-      }
+    const NumericsOptions any{.mode = "", .dtype = "", .device = "", .isa = ""};
+    // What a GPU alone has is set by nobody.
+    for (const auto& one : all_switches(any, c10::Device(c10::kCPU))) {
+      if (one.set) values[one.name] = one.read();
     }
     return values;
   }();
@@ -290,8 +290,8 @@ json target_of(const Switch& one, const NumericsOptions& options, c10::Device de
   const auto forced = options.forced.find(forced_as(one, options, device.is_cuda()));
   if (forced == options.forced.end()) return promises_bits(options) ? one.wanted : json();
   if (forced->second) return one.wanted;
-  const auto found = library_defaults(device).find(one.name);
-  return default_of(one.name, found == library_defaults(device).end() ? json() : found->second);
+  const auto found = library_defaults().find(one.name);
+  return default_of(one.name, found == library_defaults().end() ? json() : found->second);
 }
 
 void require_forcible(const NumericsOptions& options, c10::Device device) {
@@ -309,7 +309,7 @@ void require_forcible(const NumericsOptions& options, c10::Device device) {
 }  // namespace
 
 void apply_numerics(const NumericsOptions& options, c10::Device device) {
-  library_defaults(device);
+  library_defaults();
   require_forcible(options, device);
   at::set_num_threads(options.threads);  // also MKL's, and switches MKL's dynamic number off
   if (device.is_cuda()) c10::cuda::set_device(device.index());

@@ -103,5 +103,17 @@ TEST(Numerics, ASwitchThatCannotBeReadBackIsNoPromise) {
             nlohmann::json({{"a", 1}, {"b", nullptr}}));
 }
 
+// On a machine without a GPU the list is the same: nothing of it is asked of a device.
+TEST(Numerics, TheDefaultsOfOneKindOfDeviceAreKnownThoughTheOtherCameFirst) {
+  apply_numerics(options("deterministic"), at::kCPU);
+  auto on_gpu = options("deterministic");
+  on_gpu.dtype = "bfloat16";
+  std::map<std::string, nlohmann::json> off;
+  for (const auto& one : bench_switches(on_gpu, c10::Device(c10::kCUDA, 0)))
+    off[one.name] = one.off;
+  EXPECT_EQ(off.at("bf16_reduction"), "reduced, split-K");
+  EXPECT_EQ(off.at("deterministic_algorithms"), false);
+}
+
 }  // namespace
 }  // namespace twinrun::trainer
