@@ -45,7 +45,10 @@ struct BenchSwitch {
   nlohmann::json on, off;  ///< as `deterministic` sets it; the default, null if it is not known
 };
 
-/// The switches for which `fast` and `deterministic` differ on `device` and which a step can feel.
+/// The switches for which `fast` and `deterministic` differ on `device` and which a step of one of
+/// the two asks. On a GPU no product of a step of `deterministic` asks cuBLAS through ATen
+/// (LtProducts), so that forcing bf16_reduction, blas_backend or cublas_workspace_bytes off changes
+/// nothing there; forcing them on in `fast` does.
 std::vector<BenchSwitch> bench_switches(const NumericsOptions& options, c10::Device device);
 
 /// {"name": value}, for the manifest.
