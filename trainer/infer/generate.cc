@@ -125,7 +125,7 @@ class Generation {
   std::vector<bool> ended_;
 };
 
-/// Where a forced token is looked up: its row of the batch and which of that row's tokens.
+/// A forced token: the prompt's index among all, not its row of the batch, and which of its tokens.
 struct ForcedPlace {
   std::size_t prompt = 0, token = 0;
 };

@@ -20,8 +20,9 @@ struct InferOptions {
 /// a reference its tokens are forced, too; without a prompts file its prompts are answered. A
 /// manifest.json of the run names the file from then on.
 ///
-/// Returns the exit code, 0, 2 or 3, with the message on stderr. Where it is not 0 the run folder
-/// holds what it held.
+/// Returns the exit code, 0, 2 or 3, with the message as the last line of stderr. What is refused
+/// (2) leaves the run folder as it was; a write that fails (3) may leave an inference.jsonl, the
+/// old or the new one, that the manifest does not name.
 int run_inference(const protocol::RunConfig& config, const InferOptions& options);
 
 }  // namespace twinrun::trainer

@@ -155,7 +155,7 @@ RunLock::RunLock(const fs::path& run_dir) {
   while (fd_ >= 0 && ::flock(fd_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     if (std::chrono::steady_clock::now() > end) {
       ::close(fd_);
-      throw ResumeRefused(run_dir.string() + ": another process is training there");
+      throw ResumeRefused(run_dir.string() + ": another trainer is at work there");
     }
     std::this_thread::sleep_for(kNap);
   }

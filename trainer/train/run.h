@@ -12,8 +12,8 @@ namespace twinrun::trainer {
 /// and on stderr.
 ///
 /// Throws, with nothing touched, protocol::ResumeRefused for a run that cannot be continued at all
-/// (Manifest::resume) or is being trained by another process, and std::runtime_error if the
-/// manifest itself cannot be written.
+/// (Manifest::resume) or where another trainer is at work, and std::runtime_error if the manifest
+/// itself cannot be written.
 int run_training(const protocol::RunConfig& config, const std::filesystem::path& run_dir,
                  bool resume);
 
