@@ -74,7 +74,8 @@ class Generation {
 
   std::vector<Generated> run(const PaddedBatch& batch, at::Device device) {
     const auto rows = static_cast<std::int64_t>(batch.lengths.size());
-    auto cache = model_.make_cache(batch.lengths, batch.longest + options_.max_new_tokens);
+    // The last new token is not asked what follows it.
+    auto cache = model_.make_cache(batch.lengths, batch.longest + options_.max_new_tokens - 1);
     const auto hidden = model_.hidden(batch.ids_BT, &cache);
     auto last = at::empty({rows}, at::kLong);
     for (std::int64_t row = 0; row < rows; ++row) {
