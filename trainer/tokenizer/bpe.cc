@@ -71,6 +71,19 @@ struct BpeTokenizer::Impl {
   void encode_piece(std::string_view text, std::size_t begin, std::size_t end,
                     std::vector<EncodedToken>& out) const;
   void merge_all(std::vector<EncodedToken>& symbols) const;
+  /// The bytes of the tokens among `ids`; calls `unknown` with each of the others.
+  template <typename Unknown>
+  std::string decode(std::span<const std::int64_t> ids, Unknown unknown) const {
+    std::string bytes;
+    for (const std::int64_t id : ids) {
+      if (const auto found = bytes_of.find(id); found != bytes_of.end()) {
+        bytes += found->second;
+      } else {
+        unknown(id);
+      }
+    }
+    return bytes;
+  }
   const Merge* find_merge(std::int64_t left, std::int64_t right) const {
     const auto found = merges.find(pair_key(left, right));
     return found == merges.end() ? nullptr : &found->second;
@@ -189,24 +202,13 @@ std::vector<std::int64_t> BpeTokenizer::encode(std::string_view text) const {
 }
 
 std::string BpeTokenizer::decode(std::span<const std::int64_t> ids) const {
-  std::string bytes;
-  for (const std::int64_t id : ids) {
-    const auto found = impl_->bytes_of.find(id);
-    if (found == impl_->bytes_of.end()) {
-      throw TokenizerError("no token has the id " + std::to_string(id));
-    }
-    bytes += found->second;
-  }
-  return bytes;
+  return impl_->decode(ids, [](std::int64_t id) {
+    throw TokenizerError("no token has the id " + std::to_string(id));
+  });
 }
 
 std::string BpeTokenizer::decode_known(std::span<const std::int64_t> ids) const {
-  std::string bytes;
-  for (const std::int64_t id : ids) {
-    const auto found = impl_->bytes_of.find(id);
-    if (found != impl_->bytes_of.end()) bytes += found->second;
-  }
-  return bytes;
+  return impl_->decode(ids, [](std::int64_t) {});
 }
 
 std::optional<std::int64_t> BpeTokenizer::token_id(std::string_view token) const {

@@ -37,6 +37,15 @@ TEST(BpeTokenizer, DecodesWhatItEncodes) {
   EXPECT_THROW(tokenizer.decode(std::vector<std::int64_t>{-1}), TokenizerError);
 }
 
+TEST(BpeTokenizer, DecodesOfIdsThatAreNoTokensThoseThatAre) {
+  const BpeTokenizer tokenizer = load(kLikeSmolLm2);
+  std::vector<std::int64_t> ids = tokenizer.encode("hello there");
+  ids.insert(ids.begin() + 1, {100000, -1});
+  ids.push_back(100000);
+  EXPECT_EQ(tokenizer.decode_known(ids), "hello there");
+  EXPECT_EQ(tokenizer.decode_known({}), "");
+}
+
 TEST(BpeTokenizer, OffsetsCoverTheText) {
   const BpeTokenizer tokenizer = load(kLikeSmolLm2);
   for (const EncodingReference& reference : kLikeSmolLm2Encodings) {
