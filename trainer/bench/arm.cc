@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
+#include <stdexcept>
 
 #include "trainer/bench/delay.h"
 #include "trainer/bench/step_marks.h"
@@ -25,10 +26,10 @@ bool differ_by_less(std::int64_t a, std::int64_t b, double fraction) {
 
 void require_finite(const protocol::StepRecord& record) {
   if (std::isfinite(record.loss) && std::isfinite(record.grad_norm)) return;
-  throw NotFiniteError("step " + std::to_string(record.step) + ": loss " +
-                       std::to_string(record.loss) + ", gradient norm " +
-                       std::to_string(record.grad_norm) +
-                       ": what is not finite cannot stand for training; check the case");
+  throw std::runtime_error("step " + std::to_string(record.step) + ": loss " +
+                           std::to_string(record.loss) + ", gradient norm " +
+                           std::to_string(record.grad_norm) +
+                           ": what is not finite cannot stand for training; check the case");
 }
 
 }  // namespace

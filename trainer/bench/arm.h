@@ -1,20 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <nlohmann/json.hpp>
-#include <stdexcept>
 
 #include "trainer/bench/bench_options.h"
 #include "trainer/bench/nvml.h"
 #include "trainer/train/session.h"
 
 namespace twinrun::trainer {
-
-/// A loss or gradient norm that is not finite: its steps measure nothing (exit code 3).
-struct NotFiniteError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// A warm process whose steps are measured (docs/protocol.md section 11): steps as in training,
 /// digests included, of which nothing is written.
@@ -27,7 +20,8 @@ class Arm {
   /// std::runtime_error if a switch no longer stands as mode or `launch.bench` need it.
   nlohmann::ordered_json warm_up();
 
-  /// The answer to `run` `steps`. Throws NotFiniteError, and what a step throws.
+  /// The answer to `run` `steps`. Throws what a step throws, and std::runtime_error where loss or
+  /// gradient norm are not finite: such steps measure nothing.
   nlohmann::ordered_json window(std::int64_t steps);
 
  private:

@@ -2,12 +2,9 @@
 
 #include <cuda_runtime_api.h>
 #include <dlfcn.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <iterator>
-#include <vector>
 
 namespace twinrun::trainer {
 namespace {

@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <limits>
+#include <utility>
+
 #include "harness/protocol/tensor_digest.h"
 #include "trainer/data/schedule.h"
 #include "trainer/numerics/machine.h"
