@@ -1,3 +1,4 @@
+#include <ATen/ATen.h>
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -308,7 +309,16 @@ void require_forcible(const NumericsOptions& options, c10::Device device) {
 
 }  // namespace
 
+namespace {
+
+/// MKL's vector functions find out about the CPU in their first call. Threads that make it together
+/// may take two ways through them, with other bits (bench/vml_first_call): so one makes it alone.
+void settle_vector_functions() { at::zeros({1}).cos_(); }
+
+}  // namespace
+
 void apply_numerics(const NumericsOptions& options, c10::Device device) {
+  settle_vector_functions();
   library_defaults();
   require_forcible(options, device);
   at::set_num_threads(options.threads);  // also MKL's, and switches MKL's dynamic number off
