@@ -12,6 +12,11 @@
 
 namespace twinrun {
 
+inline constexpr const char* kWithoutReference =
+    "{prompts: prompts.jsonl, max_new_tokens: 8, top: 5}";
+inline constexpr const char* kWithReference = "{prompts: prompts.jsonl, reference: said.jsonl}";
+inline constexpr const char* kNoise = "{infer_noise: 10}";
+
 /// A toy case that asks for inference, three prompts, and references to hold its outputs against.
 class InferenceCase : public ToyCase {
  protected:
@@ -21,7 +26,7 @@ class InferenceCase : public ToyCase {
     write("prompts.jsonl",
           "{\"id\":\"greeting\",\"prompt\":\"hello\"}\n{\"prompt\":\"who are you\"}\n"
           "{\"id\":\"end\",\"prompt\":\"bye\"}\n");
-    ask("{prompts: prompts.jsonl, max_new_tokens: 8, top: 5}");
+    ask(kWithoutReference);
   }
 
   void ask(const std::string& inference, const std::string& params = "{}") const {
@@ -98,8 +103,5 @@ class InferenceCase : public ToyCase {
     return nullptr;
   }
 };
-
-inline constexpr const char* kWithReference = "{prompts: prompts.jsonl, reference: said.jsonl}";
-inline constexpr const char* kNoise = "{infer_noise: 10}";
 
 }  // namespace twinrun

@@ -1,7 +1,7 @@
 // Reports and bundles of verdicts that outputs of inference decide.
 #include <gmock/gmock.h>
 
-#include "tests/e2e/toy_case.h"
+#include "tests/e2e/inference_case.h"
 
 namespace twinrun {
 namespace {
@@ -12,19 +12,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class InferenceReports : public ToyCase {
+class InferenceReports : public InferenceCase {
  protected:
-  InferenceReports() {
-    write("prompts.jsonl", "{\"id\":\"greeting\",\"prompt\":\"hello\"}\n{\"prompt\":\"bye\"}\n");
-    write("plain.yaml", read("case.yaml"));
-    ask("{}");
-  }
-  void ask(const std::string& params) const {
-    write("case.yaml", read("plain.yaml"));
-    this->params(params);
-    write("case.yaml",
-          read("case.yaml") + "inference: {prompts: prompts.jsonl, max_new_tokens: 8, top: 5}\n");
-  }
   void judge(int code, const std::string& out = "out") const {
     const ProcessResult result = twinrun({"verify", "case.yaml", "--out", out, "--quiet"});
     ASSERT_EQ(result.exit_code, code) << result.out << result.err;
@@ -38,7 +27,7 @@ class InferenceReports : public ToyCase {
 };
 
 TEST_F(InferenceReports, AFailingCheckThatIsEditedAwayIsFound) {
-  ask("{infer_fault: ulp, infer_fault_in: b}");
+  ask(kWithoutReference, "{infer_fault: ulp, infer_fault_in: b}");
   judge(1);
   json forged = verdict();
   ASSERT_EQ(check(forged, "inference").at("reason"), "twins_differ");
@@ -62,7 +51,7 @@ TEST_F(InferenceReports, AFailingCheckThatIsEditedAwayIsFound) {
 }
 
 TEST_F(InferenceReports, ABundleOfAControlThatCouldNotBeMadeHolds) {
-  ask("{infer_fault: fail, infer_fault_in: noop-adapter}");
+  ask(kWithoutReference, "{infer_fault: fail, infer_fault_in: noop-adapter}");
   judge(3);
   ASSERT_EQ(check(verdict(), "controls").at("reason"), "control_failed");
   const ProcessResult checked = pack_and_check();
@@ -87,7 +76,7 @@ TEST_F(InferenceReports, WhatInferCheckFoundIsToldAsOutputsNotAsTraining) {
   ASSERT_EQ(later.exit_code, 0) << later.out << later.err;
   const ProcessResult report = twinrun({"report", "later/verdict.json", "--format", "md"});
   EXPECT_EQ(report.exit_code, 0) << report.err;
-  EXPECT_THAT(report.out, AllOf(HasSubstr("outputs for 2 prompts"), HasSubstr("| greeting |"),
+  EXPECT_THAT(report.out, AllOf(HasSubstr("outputs for 3 prompts"), HasSubstr("| greeting |"),
                                 HasSubstr("other ones without it?")));
   EXPECT_THAT(report.out, AllOf(Not(HasSubstr("trained")), Not(HasSubstr("twinrun compare")),
                                 Not(HasSubstr("The same training"))));
