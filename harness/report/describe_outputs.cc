@@ -60,8 +60,7 @@ Facts outputs_facts(const VerdictFile& verdict) {
   const std::int64_t prompts = integer_at(inference, "/prompts").value_or(0);
   add_fact(facts, "compared",
            "outputs for " + count_of(prompts, "prompt") +
-               ", of the adapter of one run, with a "
-               "reference");
+               ", of the adapter of one run, with a reference");
   add_fact(facts, "reference", text_at(inference, "/reference/file"), true);
   add_fact(facts, "SHA-256 of the reference", text_at(inference, "/reference/sha256"), true);
   add_fact(facts, "made by", text_at(inference, "/reference/program"));

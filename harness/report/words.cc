@@ -11,8 +11,8 @@ std::string meaning_of(Verdict verdict) {
     case Verdict::kReproduced:
       return "The same training was run several times in fresh processes, and every recorded value "
              "came out with the same bits. The tests of the judge itself that ran passed, too. It "
-             "does "
-             "not say that the training is right, nor that another machine would give these bits.";
+             "does not say that the training is right, nor that another machine would give these "
+             "bits.";
     case Verdict::kNotReproduced:
       return "A difference was shown: the same training gave other bits the second time, or other "
              "bits than the baseline or the reference. The first difference is named below.";

@@ -116,6 +116,14 @@ TEST_F(JudgeInferenceTest, ANoOpAdapterThatPassesIsSeen) {
   EXPECT_FALSE(control_outcome().passed);
 }
 
+TEST_F(JudgeInferenceTest, WithoutAReferenceThatCanBeReadTheControlDidNotRun) {
+  refer_other();
+  std::filesystem::remove(*input_.reference);
+  EXPECT_FALSE(control_outcome().ran);
+  EXPECT_FALSE(control_outcome().passed);
+  EXPECT_EQ(control_outcome().message, "there is no reference to hold outputs against");
+}
+
 TEST_F(JudgeInferenceTest, AControlIsNoControlUnlessItIsOfTheModelWithoutAdapter) {
   control(made(kTrained));
   EXPECT_FALSE(control_outcome().passed);

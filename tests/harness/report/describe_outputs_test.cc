@@ -62,13 +62,17 @@ TEST(OutputsReport, SaysWhatWasJudgedAndNothingOfTwins) {
 }
 
 TEST(OutputsReport, EveryCheckAndControlHasItsQuestion) {
-  for (const ReportSection& section : document_of(to_json(outputs_report())).sections) {
+  const Document document = document_of(to_json(outputs_report()));
+  std::size_t asked = 0;
+  for (const ReportSection& section : document.sections) {
     for (const Block& block : section.blocks) {
       const auto* table = std::get_if<Table>(&block);
       if (table == nullptr || table->header.at(1) != "asks") continue;
+      asked += table->rows.size();
       for (const auto& row : table->rows) EXPECT_NE(row.at(1).text, "") << row.at(0).text;
     }
   }
+  EXPECT_EQ(asked, 4u);  // three checks and a control
 }
 
 TEST(OutputsReport, TextsStandSideBySideEscapedAndCut) {
