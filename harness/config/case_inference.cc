@@ -21,8 +21,6 @@ using nlohmann::json;
 using protocol::InferenceFile;
 using protocol::SampleId;
 
-constexpr std::int64_t kCountMax = 1'000'000;
-
 struct NamedFile {
   fs::path path;
   std::string sha256;
@@ -80,7 +78,7 @@ json settings_of_reference(const Section& section, const protocol::InferenceHead
         std::tuple{"batch_size", reference.batch_size, frozen},
         std::tuple{"top", reference.top, frozen}}) {
     const YamlNode* given = section.find(key);
-    if (given != nullptr && matters && integer(1, kCountMax)(*given) != made_with) {
+    if (given != nullptr && matters && integer(1, protocol::kInferenceMax)(*given) != made_with) {
       fail_at(*given, "the reference was made with " + std::to_string(made_with));
     }
   }
@@ -126,11 +124,12 @@ InferencePart read_inference_section(const YamlNode& node, const fs::path& folde
   } else if (const YamlNode* given = section.find("bounds")) {
     fail_at(*given, "only go with inference.reference");
   }
-  const json settings = read_fields(section,
-                                    {{"max_new_tokens", integer(1, kCountMax), like.max_new_tokens},
-                                     {"batch_size", integer(1, kCountMax), like.batch_size},
-                                     {"top", integer(1, kCountMax), like.top}},
-                                    Absent::kFallback);
+  const json settings =
+      read_fields(section,
+                  {{"max_new_tokens", integer(1, protocol::kInferenceMax), like.max_new_tokens},
+                   {"batch_size", integer(1, protocol::kInferenceMax), like.batch_size},
+                   {"top", integer(1, protocol::kInferenceMax), like.top}},
+                  Absent::kFallback);
   InferencePart part;
   part.launch = settings;
   part.judgement = settings;

@@ -16,6 +16,9 @@ inline constexpr const char* kInferenceFormat = "twinrun-inference";
 
 /// What config.json's `launch.inference` may leave out.
 inline constexpr std::int64_t kInferenceNewTokens = 32, kInferenceBatchSize = 8, kInferenceTop = 20;
+/// Of each of the three; sums of two of them and of a prompt's length are far from what 64 bits
+/// hold.
+inline constexpr std::int64_t kInferenceMax = 1'000'000;
 
 /// Line 1.
 struct InferenceHeader {

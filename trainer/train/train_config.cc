@@ -9,10 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-/// Of each number of launch.inference; sums of two of them and of a prompt's length are far from
-/// what 64 bits hold.
-constexpr std::int64_t kMostInference = 1'000'000;
-
 /// The value at `pointer`, as T. Throws ConfigError naming it.
 template <typename T>
 T need(const json& object, const char* pointer) {
@@ -139,11 +135,11 @@ InferenceConfig read_inference_config(const protocol::RunConfig& config) {
   }
   const auto read = [&](const char* key, std::int64_t absent) -> std::int64_t {
     const auto value = inference.value(key, json(absent));
-    if (value.is_number_integer() && value >= 1 && value <= kMostInference) {
+    if (value.is_number_integer() && value >= 1 && value <= protocol::kInferenceMax) {
       return value.get<std::int64_t>();
     }
     throw ConfigError(std::string("config.json: /launch/inference/") + key +
-                      " must be at least 1 and at most " + std::to_string(kMostInference) +
+                      " must be at least 1 and at most " + std::to_string(protocol::kInferenceMax) +
                       ", is " + value.dump());
   };
   return {read("max_new_tokens", protocol::kInferenceNewTokens),
