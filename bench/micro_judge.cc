@@ -129,7 +129,7 @@ void compare_run_folders(benchmark::State& state) { compare(state, true); }
 BENCHMARK(compare_records)->ArgName("other")->Arg(0)->Arg(1);
 BENCHMARK(compare_run_folders)->ArgName("other")->Arg(0)->Arg(1);
 
-void tokenizer_encode(benchmark::State& state, const trainer::BpeTokenizer& tokenizer) {
+void tokenizer_encode(benchmark::State& state, const trainer::Tokenizer& tokenizer) {
   std::string text;
   while (text.size() < 4000) {
     text +=

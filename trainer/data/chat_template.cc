@@ -29,7 +29,7 @@ RenderedSample render_text(std::string_view prompt, std::string_view response,
   return sample;
 }
 
-TokenizedSample tokenize(const RenderedSample& sample, const BpeTokenizer& tokenizer) {
+TokenizedSample tokenize(const RenderedSample& sample, const Tokenizer& tokenizer) {
   TokenizedSample result;
   for (const EncodedToken& token : tokenizer.encode_with_offsets(sample.text)) {
     result.ids.push_back(token.id);

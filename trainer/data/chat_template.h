@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
 
@@ -53,6 +53,6 @@ struct TokenizedSample {
 /// begins with white space, a token may take in the end of the header before it. A token is
 /// labelled iff any of its bytes is. What looks like a special token within a content becomes that
 /// token, as there.
-TokenizedSample tokenize(const RenderedSample& sample, const BpeTokenizer& tokenizer);
+TokenizedSample tokenize(const RenderedSample& sample, const Tokenizer& tokenizer);
 
 }  // namespace twinrun::trainer

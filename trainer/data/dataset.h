@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "harness/protocol/record.h"
-#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
 
@@ -50,7 +50,7 @@ struct DataError : std::runtime_error {
 /// Throws DataError (`FILE:LINE: ...`) for a malformed line, an unknown role, a sample without
 /// labelled token, an id that another sample has, and for a file whose samples are none or all too
 /// long.
-Dataset load_jsonl(const DataOptions& options, const BpeTokenizer& tokenizer);
+Dataset load_jsonl(const DataOptions& options, const Tokenizer& tokenizer);
 
 /// `samples` sequences of `length` ids drawn from [0, vocab_size) by our integer generator, every
 /// position labelled; the same on every machine. docs/numerics.md has the counter layout. Throws

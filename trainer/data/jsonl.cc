@@ -29,7 +29,7 @@ RenderedSample render(const json& object, const DataOptions& options) {
 }
 
 Sample read_sample(const json& object, std::int64_t line_index, const DataOptions& options,
-                   const BpeTokenizer& tokenizer) {
+                   const Tokenizer& tokenizer) {
   Sample sample;
   sample.id = id_of(object, line_index);
   TokenizedSample tokens = tokenize(render(object, options), tokenizer);
@@ -51,7 +51,7 @@ void require_label(const Sample& sample) {
 
 }  // namespace
 
-Dataset load_jsonl(const DataOptions& options, const BpeTokenizer& tokenizer) {
+Dataset load_jsonl(const DataOptions& options, const Tokenizer& tokenizer) {
   check_template(options.template_name, options.end_token_id, tokenizer);
   if (options.loss_on != "response" && options.loss_on != "all") {
     throw DataError("unknown loss_on '" + options.loss_on + "'; known: response, all");

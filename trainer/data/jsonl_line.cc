@@ -56,7 +56,7 @@ SampleId id_of(const json& object, std::int64_t line_index) {
 }
 
 void check_template(const std::string& name, const std::optional<std::int64_t>& end_token_id,
-                    const BpeTokenizer& tokenizer) {
+                    const Tokenizer& tokenizer) {
   if (name != "chatml" && name != "text") {
     throw DataError("unknown template '" + name + "'; known: chatml, text");
   }

@@ -33,7 +33,7 @@ protocol::SampleId id_of(const nlohmann::json& object, std::int64_t line_index);
 /// Throws DataError for an unknown template, or one that needs what `end_token_id` or the tokenizer
 /// lack.
 void check_template(const std::string& name, const std::optional<std::int64_t>& end_token_id,
-                    const BpeTokenizer& tokenizer);
+                    const Tokenizer& tokenizer);
 
 /// Calls `read` with the object of each line and its zero-based number; `read` returns its id.
 /// Throws DataError (`FILE:LINE: ...`) for a line that is no JSON object, an id that an earlier

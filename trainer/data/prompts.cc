@@ -41,7 +41,7 @@ std::string render(const json& object, const std::string& template_name) {
 }
 
 Prompt read_prompt(const json& object, std::int64_t line_index, const PromptOptions& options,
-                   const BpeTokenizer* tokenizer) {
+                   const Tokenizer* tokenizer) {
   int kinds = 0;
   for (const char* kind : {"messages", "prompt", "ids"}) kinds += object.contains(kind) ? 1 : 0;
   if (kinds != 1) throw LineError("needs one of 'messages', 'prompt' and 'ids', and only one");
@@ -67,7 +67,7 @@ Prompt read_prompt(const json& object, std::int64_t line_index, const PromptOpti
 
 }  // namespace
 
-std::vector<Prompt> load_prompts(const PromptOptions& options, const BpeTokenizer* tokenizer) {
+std::vector<Prompt> load_prompts(const PromptOptions& options, const Tokenizer* tokenizer) {
   if (tokenizer != nullptr) {
     check_template(options.template_name, options.end_token_id, *tokenizer);
   }
@@ -79,8 +79,7 @@ std::vector<Prompt> load_prompts(const PromptOptions& options, const BpeTokenize
   return prompts;
 }
 
-std::optional<std::int64_t> stop_token(const PromptOptions& options,
-                                       const BpeTokenizer* tokenizer) {
+std::optional<std::int64_t> stop_token(const PromptOptions& options, const Tokenizer* tokenizer) {
   if (tokenizer == nullptr || options.template_name != "chatml") return options.end_token_id;
   return tokenizer->token_id(kTurnEnd);
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "harness/protocol/record.h"
-#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
 
@@ -31,9 +31,9 @@ struct PromptOptions {
 ///
 /// Throws DataError (`FILE:LINE: ...`) for a malformed line, a `response` (whose text would be
 /// lost), a prompt without tokens, an id outside the vocabulary, and for a file without prompts.
-std::vector<Prompt> load_prompts(const PromptOptions& options, const BpeTokenizer* tokenizer);
+std::vector<Prompt> load_prompts(const PromptOptions& options, const Tokenizer* tokenizer);
 
 /// The token that ends an answer: `<|im_end|>` with template chatml, else `end_token_id`.
-std::optional<std::int64_t> stop_token(const PromptOptions& options, const BpeTokenizer* tokenizer);
+std::optional<std::int64_t> stop_token(const PromptOptions& options, const Tokenizer* tokenizer);
 
 }  // namespace twinrun::trainer

@@ -89,7 +89,7 @@ class Inference {
   void read_inputs() {
     const PromptOptions from{options_.prompts.value_or(""), config_.template_name,
                              model_.eos_token_id, model_.vocab_size};
-    const auto* tokenizer = tokenizer_ ? &*tokenizer_ : nullptr;
+    const auto* tokenizer = tokenizer_.get();
     if (options_.prompts) prompts_ = load_prompts(from, tokenizer);
     if (options_.reference) {
       reference_ = read_reference(*options_.reference);
@@ -227,7 +227,7 @@ class Inference {
   InferenceConfig wanted_;
   const InferOptions& options_;
   ModelConfig model_;
-  std::optional<BpeTokenizer> tokenizer_;
+  std::unique_ptr<const Tokenizer> tokenizer_;  // null where there is none
   std::vector<Prompt> prompts_;
   std::optional<InferenceFile> reference_;
   GenerateOptions generate_options_;

@@ -195,12 +195,6 @@ std::vector<EncodedToken> BpeTokenizer::encode_with_offsets(std::string_view tex
   return tokens;
 }
 
-std::vector<std::int64_t> BpeTokenizer::encode(std::string_view text) const {
-  std::vector<std::int64_t> ids;
-  for (const EncodedToken& token : encode_with_offsets(text)) ids.push_back(token.id);
-  return ids;
-}
-
 std::string BpeTokenizer::decode(std::span<const std::int64_t> ids) const {
   return impl_->decode(ids, [](std::int64_t id) {
     throw TokenizerError("no token has the id " + std::to_string(id));

@@ -6,7 +6,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
 namespace {

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "trainer/data/input_file.h"
-#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
 namespace {

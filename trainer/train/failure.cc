@@ -11,7 +11,7 @@
 #include "trainer/data/dataset.h"
 #include "trainer/model/model_config.h"
 #include "trainer/numerics/options.h"
-#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
 #include "trainer/train/train_config.h"
 
 namespace twinrun::trainer {

@@ -34,22 +34,22 @@ LlamaWeights load_weights(const TrainConfig& config, const ModelConfig& model, a
                                   : load_llama(config.model_path, model, dtype, device);
 }
 
-std::optional<BpeTokenizer> open_tokenizer(const TrainConfig& config, const ModelConfig& model,
-                                           nlohmann::json& digests) {
-  if (config.synthetic) return std::nullopt;
+std::unique_ptr<const Tokenizer> open_tokenizer(const TrainConfig& config, const ModelConfig& model,
+                                                nlohmann::json& digests) {
+  if (config.synthetic) return nullptr;
   digests["tokenizer"] = check_digests(config.model_path, config.tokenizer_digests);
-  const auto file = config.model_path / "tokenizer.json";
-  auto tokenizer = BpeTokenizer::load(file);
-  if (tokenizer.vocab_size() > model.vocab_size) {
-    throw TokenizerError(
-        file.string() + ": largest id " + std::to_string(tokenizer.vocab_size() - 1) +
-        " lies outside the model's vocab_size " + std::to_string(model.vocab_size));
+  auto tokenizer = load_tokenizer(config.model_path);
+  if (tokenizer->vocab_size() > model.vocab_size) {
+    throw TokenizerError(tokenizer_file(config.model_path).string() + ": largest id " +
+                         std::to_string(tokenizer->vocab_size() - 1) +
+                         " lies outside the model's vocab_size " +
+                         std::to_string(model.vocab_size));
   }
   return tokenizer;
 }
 
-Dataset load_data(const TrainConfig& config, const ModelConfig& model,
-                  const BpeTokenizer* tokenizer, nlohmann::json& digests) {
+Dataset load_data(const TrainConfig& config, const ModelConfig& model, const Tokenizer* tokenizer,
+                  nlohmann::json& digests) {
   if (config.synthetic) {
     const auto& s = *config.synthetic;
     const auto vocab_size = s.at("vocab_size").get<std::int64_t>();

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "trainer/data/dataset.h"
 #include "trainer/model/llama.h"
-#include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/tokenizer.h"
 #include "trainer/train/train_config.h"
 
 namespace twinrun::trainer {
@@ -21,12 +21,12 @@ ModelConfig open_model(const TrainConfig& config, nlohmann::json& digests);
 LlamaWeights load_weights(const TrainConfig& config, const ModelConfig& model, at::ScalarType dtype,
                           at::Device device);
 
-/// Nullopt for synthetic data, which have none.
-std::optional<BpeTokenizer> open_tokenizer(const TrainConfig& config, const ModelConfig& model,
-                                           nlohmann::json& digests);
+/// Null for synthetic data, which have none.
+std::unique_ptr<const Tokenizer> open_tokenizer(const TrainConfig& config, const ModelConfig& model,
+                                                nlohmann::json& digests);
 
 /// `tokenizer` null for synthetic data.
-Dataset load_data(const TrainConfig& config, const ModelConfig& model,
-                  const BpeTokenizer* tokenizer, nlohmann::json& digests);
+Dataset load_data(const TrainConfig& config, const ModelConfig& model, const Tokenizer* tokenizer,
+                  nlohmann::json& digests);
 
 }  // namespace twinrun::trainer

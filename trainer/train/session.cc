@@ -49,7 +49,7 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   auto& digests = manifest["digests"];
   model_config_ = open_model(config_, digests);
   const auto tokenizer = open_tokenizer(config_, model_config_, digests);
-  data_ = load_data(config_, model_config_, tokenizer ? &*tokenizer : nullptr, digests);
+  data_ = load_data(config_, model_config_, tokenizer.get(), digests);
   manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
   adapter_ = std::make_unique<Adapter>(model_config_, config_.lora, device_, dtype_);
   adapter_->init(lora_seed, dtype_);

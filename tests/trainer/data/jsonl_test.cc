@@ -7,6 +7,7 @@
 #include "tests/trainer/tokenizer/bpe_reference.h"
 #include "trainer/data/chat_template.h"
 #include "trainer/data/dataset.h"
+#include "trainer/tokenizer/bpe.h"
 
 namespace twinrun::trainer {
 namespace {

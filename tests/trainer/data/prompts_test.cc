@@ -6,6 +6,7 @@
 #include "tests/temp_folder.h"
 #include "tests/trainer/tokenizer/bpe_reference.h"
 #include "trainer/data/dataset.h"
+#include "trainer/tokenizer/bpe.h"
 
 namespace twinrun::trainer {
 namespace {
