@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <new>
+#include <vector>
 
 #include "trainer/ops/portable/backend.h"
 #include "trainer/ops/portable/formulas.h"
@@ -27,6 +30,8 @@ void spread(std::int64_t n, std::int64_t grain, Work work) {
 }
 
 constexpr std::int64_t kElementGrain = 4096;
+constexpr std::int64_t kTeamTerms = 1 << 19;  // of a product: below it one thread is as quick
+constexpr std::int64_t kPanelFloats = kGemmBlockK * kGemmBlockCols;
 std::int64_t row_grain(std::int64_t cols) {
   return std::max<std::int64_t>(1, kElementGrain / std::max<std::int64_t>(cols, 1));
 }
@@ -37,6 +42,21 @@ const float* position(const Heads& x, std::int64_t row) {
          t * x.position_stride;
 }
 
+void wait() {
+#pragma omp barrier
+}
+
+struct Free {
+  void operator()(float* data) const { std::free(data); }
+};
+
+std::unique_ptr<float, Free> make_panels() {
+  std::unique_ptr<float, Free> panels(
+      static_cast<float*>(std::aligned_alloc(64, 2 * kPanelFloats * sizeof(float))));
+  if (!panels) throw std::bad_alloc();
+  return panels;
+}
+
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(Isa isa) : kernels_(cpu_kernels(isa)) {}
@@ -45,28 +65,16 @@ class CpuBackend final : public Backend {
     const auto items = batch.outer * batch.inner;
     if (items > 1) {
       spread(items, 1, [&](std::int64_t begin, std::int64_t end) {
-        for (auto item = begin; item < end; ++item) kernels_.gemm(of_item(g, batch, item));
+        for (auto item = begin; item < end; ++item) kernels_.gemm(of_item(g, batch, item), nullptr);
       });
       return;
     }
-    if (g.n >= g.m && g.range != KRange::kOutLower) {
-      spread(g.n, 64, [&](std::int64_t begin, std::int64_t end) {
-        auto part = g;
-        part.b += begin * g.b_col;
-        part.c += begin;
-        part.n = end - begin;
-        kernels_.gemm(part);
-      });
-      return;
-    }
-    if (g.range != KRange::kAll) return kernels_.gemm(g);
-    spread(g.m, 28, [&](std::int64_t begin, std::int64_t end) {
-      auto part = g;
-      part.a += begin * g.a_row;
-      part.c += begin * g.c_row;
-      part.m = end - begin;
-      kernels_.gemm(part);
-    });
+    const auto threads = omp_get_max_threads();
+    if (threads == 1 || g.m * g.n * g.k < kTeamTerms) return kernels_.gemm(g, nullptr);
+    std::vector<std::int64_t> counters(static_cast<std::size_t>(gemm_counters(g)));
+    GemmTeam team{threads, {panels_.get(), panels_.get() + kPanelFloats}, counters.data(), wait};
+#pragma omp parallel num_threads(threads)
+    kernels_.gemm(g, &team);
   }
 
   void rms_norm(const float* x, const float* weight, float eps, float* y, float* rstd,
@@ -210,6 +218,7 @@ class CpuBackend final : public Backend {
   }
 
   const CpuKernels& kernels_;
+  std::unique_ptr<float, Free> panels_ = make_panels();  ///< of B, of the product at hand
 };
 
 }  // namespace

@@ -26,6 +26,12 @@ bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_support
 
 }  // namespace
 
+std::int64_t gemm_counters(const Gemm& gemm) {
+  const auto k_max = gemm.chained ? kChainSteps : kGemmBlockK;
+  const auto across = (gemm.n + kGemmBlockCols - 1) / kGemmBlockCols;
+  return 2 * across * ((gemm.k + k_max - 1) / k_max);
+}
+
 const CpuKernels& cpu_kernels(Isa isa) {
   switch (isa) {
     case Isa::kAuto:

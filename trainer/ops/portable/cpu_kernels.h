@@ -35,6 +35,21 @@ struct Gemm {
   bool chained = false;
 };
 
+/// A product goes through B in blocks of at most this many steps of k and columns.
+inline constexpr std::int64_t kGemmBlockK = 1024, kGemmBlockCols = 1024;
+
+/// What the threads of one product share. Each packs a part of a block of B, then all wait, then
+/// each takes tiles of C as long as there are any: which thread computes a tile changes no bit.
+struct GemmTeam {
+  std::int64_t threads = 1;
+  float* b[2] = {};              ///< each room for a block, at a multiple of 64 bytes
+  std::int64_t* next = nullptr;  ///< gemm_counters() zeros: what of a block is taken already
+  void (*barrier)() = nullptr;   ///< of all threads of the team
+};
+
+/// Counters that a team needs for `gemm`.
+std::int64_t gemm_counters(const Gemm& gemm);
+
 struct AdamWScalars;
 
 /// Elements that one block of the gradient norm sums.
@@ -46,8 +61,8 @@ inline constexpr std::int64_t kNormBlock = 4096;
 struct CpuKernels {
   const char* name;  ///< avx512, avx2, plain
 
-  /// On the calling thread. The caller may cut m and n anywhere (kAll), and nothing else.
-  void (*gemm)(const Gemm& gemm);
+  /// On the calling thread, or together with the other threads of `team`, all of which call it.
+  void (*gemm)(const Gemm& gemm, GemmTeam* team);
 
   void (*rms_norm)(const float* x, const float* weight, float eps, float* y, float* rstd,
                    std::int64_t rows, std::int64_t cols);

@@ -1,4 +1,7 @@
 #include <gtest/gtest.h>
+#include <omp.h>
+
+#include <random>
 
 #include "tests/trainer/ops/portable/random_gemm.h"
 #include "trainer/ops/portable/backend.h"
@@ -33,7 +36,7 @@ std::int64_t mismatches(const RandomGemm& random, const std::vector<float>& x,
 
 std::vector<float> product(const RandomGemm& random, Isa isa) {
   auto c = random.c;
-  cpu_kernels(isa).gemm(random.with(c));
+  cpu_kernels(isa).gemm(random.with(c), nullptr);
   return c;
 }
 
@@ -95,14 +98,54 @@ TEST(PortableGemm, TouchesNothingBesideC) {
   }
 }
 
-TEST(PortableGemm, CutsForThreadsChangeNoBit) {
-  for (std::uint32_t seed = 0; seed < 300; ++seed) {
-    const RandomGemm random(seed);
-    for (const Isa isa : isas()) {
-      auto c = random.c;
-      make_cpu_backend(isa)->gemm(random.with(c), {});
-      ASSERT_EQ(mismatches(random, c, product(random, isa)), 0) << random.name();
-    }
+/// Products of a backend of `threads` threads against those of one thread.
+void expect_no_bit_changed(const RandomGemm& random, int threads) {
+  for (const Isa isa : isas()) {
+    const auto expected = product(random, isa);
+    omp_set_num_threads(threads);
+    auto c = random.c;
+    make_cpu_backend(isa)->gemm(random.with(c), {});
+    ASSERT_EQ(mismatches(random, c, expected), 0) << threads << " threads, " << random.name();
+  }
+}
+
+class PortableGemmThreads : public testing::Test {
+ protected:
+  ~PortableGemmThreads() override { omp_set_num_threads(before_); }
+
+ private:
+  int before_ = omp_get_max_threads();
+};
+
+TEST_F(PortableGemmThreads, ChangeNoBit) {
+  for (std::uint32_t seed = 0; seed < 300; ++seed) expect_no_bit_changed(RandomGemm(seed), 2);
+}
+
+TEST_F(PortableGemmThreads, ChangeNoBitAcrossBlocks) {
+  for (std::uint32_t seed = 0; seed < 12; ++seed) {
+    expect_no_bit_changed(RandomGemm(seed, 1500), 2 + static_cast<int>(seed % 4));
+  }
+}
+
+/// Wider than a block of columns and taller than all shares, with several blocks of k.
+TEST_F(PortableGemmThreads, ChangeNoBitOfALargeProduct) {
+  RandomGemm random(5);
+  std::mt19937 draw(1);
+  const auto values = [&](std::int64_t count) {
+    std::vector<float> x(static_cast<std::size_t>(count));
+    for (auto& value : x) value = static_cast<float>(draw()) / 4e9F - 0.5F;
+    return x;
+  };
+  auto& g = random.gemm;
+  g = {.m = 170, .n = 1100, .k = 1030, .a_row = 1030, .b_k = 1, .b_col = 1030, .c_row = 1100};
+  random.a = values(g.m * g.k);
+  random.b = values(g.n * g.k);
+  random.c = values(g.m * g.n);
+  g.a = random.a.data();
+  g.b = random.b.data();
+  for (const bool chained : {false, true}) {
+    g.chained = chained;
+    for (const int threads : {2, 3}) expect_no_bit_changed(random, threads);
   }
 }
 
