@@ -1,9 +1,10 @@
 // portable_gemm [--gpu]: speed of the portable product for A B^T, A B and A^T B.
-// On the CPU against the FMA peak of the same threads, measured in the same run, in turns; with
-// --gpu against cuBLAS in float32 without TF32.
+// On the CPU against the FMA peak of the same threads, measured in the same run, in turns, with the
+// vendor's product (MKL) beside it; with --gpu against cuBLAS in float32 without TF32.
 
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
+#include <ATen/Parallel.h>
 #include <ATen/cuda/CUDAEvent.h>
 #include <c10/cuda/CUDAStream.h>
 #include <omp.h>
@@ -24,7 +25,7 @@ namespace {
 using namespace twinrun::trainer;
 using portable::Gemm;
 
-constexpr int kTurns = 21;  // of a CPU product: a shared host is restless
+constexpr int kTurns = 11;  // of a CPU product: a shared host is restless
 constexpr const char* kLayouts[] = {"A B^T", "A B", "A^T B"};
 
 Gemm square(int layout, std::int64_t n, const at::Tensor& a, const at::Tensor& b,
@@ -64,31 +65,52 @@ double peak_of(int threads) {
   return sum;
 }
 
+/// Speed in GFLOP/s and share of the FMA peak, by turns.
+struct Turns {
+  std::vector<double> speeds, shares;
+
+  void add(double flop, int threads, const std::function<void()>& work) {
+    const double peak = peak_of(threads);
+    speeds.push_back(flop / seconds_on_cpu(work) / 1e9);
+    shares.push_back(speeds.back() / ((peak + peak_of(threads)) / 2));
+  }
+};
+
+void cpu_product(portable::Backend& backend, int threads, std::int64_t n, int layout) {
+  const auto a = at::randn({n, n}), b = at::randn({n, n});
+  auto c = at::empty({n, n});
+  const auto g = square(layout, n, a, b, c);
+  const auto left = layout == 2 ? a.t() : a, right = layout == 0 ? b.t() : b;
+  const int repeats = static_cast<int>(std::max<std::int64_t>(1, 2048 * 2048 / n / n));
+  const auto ours = [&] {
+    for (int i = 0; i < repeats; ++i) backend.gemm(g, {});
+  };
+  const auto vendor = [&] {
+    for (int i = 0; i < repeats; ++i) at::mm_out(c, left, right);
+  };
+  const double flop = 2.0 * static_cast<double>(n * n * n) * repeats;
+  ours();
+  vendor();
+  Turns of_ours, of_vendor;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    of_ours.add(flop, threads, ours);
+    of_vendor.add(flop, threads, vendor);
+  }
+  std::printf("threads %d  %5ld  %-6s %7.1f GFLOP/s  %.2f of the FMA peak (MKL %.2f)\n", threads, n,
+              kLayouts[layout], median(of_ours.speeds), median(of_ours.shares),
+              median(of_vendor.shares));
+  std::fflush(stdout);
+}
+
 void cpu() {
   const auto backend = portable::make_cpu_backend(Isa::kAuto);
   std::printf("kernels: %s; medians of %d turns, the peak is measured before and after each\n",
               portable::cpu_kernels(Isa::kAuto).name, kTurns);
   for (const int threads : {1, 2}) {
     if (threads > omp_get_num_procs()) continue;
-    omp_set_num_threads(threads);
+    at::set_num_threads(threads);
     for (const std::int64_t n : {512, 1024, 2048, 4096}) {
-      for (int layout = 0; layout < 3; ++layout) {
-        const auto a = at::randn({n, n}), b = at::randn({n, n}), c = at::empty({n, n});
-        const auto g = square(layout, n, a, b, c);
-        const int repeats = static_cast<int>(std::max<std::int64_t>(1, 2048 * 2048 / n / n));
-        std::vector<double> speeds, shares;
-        backend->gemm(g, {});
-        for (int turn = 0; turn < kTurns; ++turn) {
-          const double peak = peak_of(threads);
-          const double s = seconds_on_cpu([&] {
-            for (int i = 0; i < repeats; ++i) backend->gemm(g, {});
-          });
-          speeds.push_back(2e-9 * static_cast<double>(n * n * n) * repeats / s);
-          shares.push_back(speeds.back() / ((peak + peak_of(threads)) / 2));
-        }
-        std::printf("threads %d  %5ld  %-6s %7.1f GFLOP/s  %.2f of the FMA peak\n", threads, n,
-                    kLayouts[layout], median(speeds), median(shares));
-      }
+      for (int layout = 0; layout < 3; ++layout) cpu_product(*backend, threads, n, layout);
     }
   }
 }
