@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <limits>
 #include <queue>
+#include <string>
 #include <tuple>
 #include <unordered_map>
 #include <utility>
 
 #include "trainer/tokenizer/byte_level.h"
-#include "trainer/tokenizer/pretokenizer.h"
 #include "trainer/tokenizer/tokenizer_file.h"
+#include "trainer/tokenizer/unicode.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -23,53 +25,23 @@ std::uint64_t pair_key(std::int64_t left, std::int64_t right) {
   return (static_cast<std::uint64_t>(left) << 32) | static_cast<std::uint64_t>(right);
 }
 
-// Added tokens, found leftmost first and longest first.
-class AddedTokenFinder {
- public:
-  void add(const AddedToken& token) {
-    std::vector<AddedToken>& tokens = by_first_byte_[static_cast<unsigned char>(token.content[0])];
-    tokens.push_back(token);
-    std::ranges::sort(tokens, std::greater{}, [](const AddedToken& t) { return t.content.size(); });
+// Looks up views without a copy.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
   }
-
-  // The token that begins at `position`, or nullptr.
-  const AddedToken* at(std::string_view text, std::size_t position) const {
-    for (const AddedToken& token : by_first_byte_[static_cast<unsigned char>(text[position])]) {
-      if (text.substr(position).starts_with(token.content)) return &token;
-    }
-    return nullptr;
-  }
-
-  // Calls `on_token` for the tokens in text[begin, end) and `on_text` for what lies between them.
-  template <typename OnToken, typename OnText>
-  void walk(std::string_view text, std::size_t begin, std::size_t end, OnToken on_token,
-            OnText on_text) const {
-    const std::string_view head = text.substr(0, end);
-    std::size_t pending = begin;
-    for (std::size_t position = begin; position < end;) {
-      const AddedToken* token = at(head, position);
-      if (!token) {
-        ++position;
-        continue;
-      }
-      if (pending < position) on_text(pending, position);
-      on_token(EncodedToken{token->id, position, position + token->content.size()});
-      position = pending = position + token->content.size();
-    }
-    if (pending < end) on_text(pending, end);
-  }
-
- private:
-  std::array<std::vector<AddedToken>, 256> by_first_byte_;
 };
+using IdOfText = std::unordered_map<std::string, std::int64_t, TextHash, std::equal_to<>>;
 
 }  // namespace
 
 struct BpeTokenizer::Impl {
   explicit Impl(const TokenizerFile& file);
 
-  void encode_piece(std::string_view text, std::size_t begin, std::size_t end,
-                    std::vector<EncodedToken>& out) const;
+  void encode_segment(std::string_view segment, std::vector<EncodedToken>& out) const;
+  void encode_pieces(std::string_view text, std::size_t begin, std::size_t end,
+                     std::vector<EncodedToken>& out) const;
   void merge_all(std::vector<EncodedToken>& symbols) const;
   /// The bytes of the tokens among `ids`; calls `unknown` with each of the others.
   template <typename Unknown>
@@ -89,19 +61,23 @@ struct BpeTokenizer::Impl {
     return found == merges.end() ? nullptr : &found->second;
   }
 
+  bool nfc;
   Pretokenizer pretokenizer;
   AddedTokenFinder added, added_normalized;
   std::unordered_map<std::uint64_t, Merge> merges;
   std::array<std::int64_t, 256> byte_ids;                  // -1 where the vocabulary lacks the byte
   std::unordered_map<std::int64_t, std::string> bytes_of;  // of every id
   std::unordered_map<std::string, std::int64_t> id_of;     // as the file writes the token
+  IdOfText whole;  // by its bytes, each token that a piece becomes without a merge
 };
 
 BpeTokenizer::Impl::Impl(const TokenizerFile& file)
-    : pretokenizer(file.digits_alone), id_of(file.vocabulary) {
+    : nfc(file.nfc), pretokenizer(file.pretokenizer), id_of(file.vocabulary) {
   for (const auto& [token, id] : file.vocabulary) {
+    const std::optional<std::string> bytes = bytes_of_token(token);
     // As the ByteLevel decoder does, what is not in its alphabet stands for itself.
-    bytes_of[id] = bytes_of_token(token).value_or(token);
+    bytes_of[id] = bytes.value_or(token);
+    if (file.ignore_merges && bytes) whole[*bytes] = id;
   }
   for (int byte = 0; byte < 256; ++byte) {
     const auto found = id_of.find(character_of_byte(static_cast<unsigned char>(byte)));
@@ -113,7 +89,9 @@ BpeTokenizer::Impl::Impl(const TokenizerFile& file)
         static_cast<std::int32_t>(rank), static_cast<std::int32_t>(id_of.at(left + right))};
   }
   for (const AddedToken& token : file.added_tokens) {
-    (token.normalized ? added_normalized : added).add(token);
+    AddedToken looked_for = token;
+    if (nfc && token.normalized) looked_for.content = unicode::to_nfc(token.content).text;
+    (token.normalized ? added_normalized : added).add(looked_for);
     id_of[token.content] = token.id;
     bytes_of[token.id] = token.content;
   }
@@ -160,11 +138,16 @@ void BpeTokenizer::Impl::merge_all(std::vector<EncodedToken>& symbols) const {
   symbols.resize(kept);
 }
 
-void BpeTokenizer::Impl::encode_piece(std::string_view text, std::size_t begin, std::size_t end,
-                                      std::vector<EncodedToken>& out) const {
-  pretokenizer.split(text.substr(begin, end - begin), [&](std::string_view piece) {
-    std::vector<EncodedToken> symbols;
+void BpeTokenizer::Impl::encode_pieces(std::string_view text, std::size_t begin, std::size_t end,
+                                       std::vector<EncodedToken>& out) const {
+  std::vector<EncodedToken> symbols;
+  split(pretokenizer, text.substr(begin, end - begin), [&](std::string_view piece) {
     const auto offset = static_cast<std::size_t>(piece.data() - text.data());
+    if (const auto found = whole.find(piece); found != whole.end()) {
+      out.push_back({found->second, offset, offset + piece.size()});
+      return;
+    }
+    symbols.clear();
     for (std::size_t i = 0; i < piece.size(); ++i) {
       const std::int64_t id = byte_ids[static_cast<unsigned char>(piece[i])];
       if (id >= 0) symbols.push_back({id, offset + i, offset + i + 1});
@@ -172,6 +155,25 @@ void BpeTokenizer::Impl::encode_piece(std::string_view text, std::size_t begin, 
     merge_all(symbols);
     out.insert(out.end(), symbols.begin(), symbols.end());
   });
+}
+
+// `segment` lies between added tokens that are not normalized. Offsets are within it.
+void BpeTokenizer::Impl::encode_segment(std::string_view segment,
+                                        std::vector<EncodedToken>& out) const {
+  const auto encode = [&](std::string_view text) {
+    added_normalized.walk(
+        text, [&](const EncodedToken& token) { out.push_back(token); },
+        [&](std::size_t begin, std::size_t end) { encode_pieces(text, begin, end, out); });
+  };
+  if (!nfc) return encode(segment);
+  const unicode::Nfc normalized = unicode::to_nfc(segment);
+  const std::size_t first = out.size();
+  encode(normalized.text);
+  if (normalized.begin.empty()) return;
+  for (EncodedToken& token : std::span(out).subspan(first)) {
+    token.begin = normalized.begin[token.begin];
+    token.end = normalized.end[token.end - 1];
+  }
 }
 
 BpeTokenizer::BpeTokenizer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -184,14 +186,18 @@ BpeTokenizer BpeTokenizer::load(const std::filesystem::path& tokenizer_json) {
 }
 
 std::vector<EncodedToken> BpeTokenizer::encode_with_offsets(std::string_view text) const {
-  impl_->pretokenizer.require_utf8(text);
+  require_utf8(text);
   std::vector<EncodedToken> tokens;
-  const auto keep = [&](const EncodedToken& token) { tokens.push_back(token); };
-  impl_->added.walk(text, 0, text.size(), keep, [&](std::size_t begin, std::size_t end) {
-    impl_->added_normalized.walk(text, begin, end, keep, [&](std::size_t from, std::size_t to) {
-      impl_->encode_piece(text, from, to, tokens);
-    });
-  });
+  impl_->added.walk(
+      text, [&](const EncodedToken& token) { tokens.push_back(token); },
+      [&](std::size_t begin, std::size_t end) {
+        const std::size_t first = tokens.size();
+        impl_->encode_segment(text.substr(begin, end - begin), tokens);
+        for (EncodedToken& token : std::span(tokens).subspan(first)) {
+          token.begin += begin;
+          token.end += begin;
+        }
+      });
   return tokens;
 }
 

@@ -7,9 +7,9 @@
 
 namespace twinrun::trainer {
 
-/// Byte-level BPE as in a Hugging Face tokenizer.json: added and special tokens, pre-tokenizers
-/// ByteLevel (GPT-2's pattern) alone or after Digits(individual_digits). What the file asks for and
-/// is not built is refused by name.
+/// Byte-level BPE as in a Hugging Face tokenizer.json: added and special tokens, NFC, the
+/// pre-tokenizers of GPT-2, SmolLM2 and Llama 3 (docs/tokenizers.md). What the file asks for and is
+/// not built is refused by name.
 ///
 /// Ids are those of the `tokenizers` package with add_special_tokens=False. As there, a byte that
 /// the vocabulary lacks is left out.

@@ -1,102 +1,155 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "trainer/tokenizer/pretokenizer.h"
 
-#include <pcre2.h>
+#include <algorithm>
+#include <array>
 
-#include <stdexcept>
-#include <string>
-
-#include "trainer/tokenizer/tokenizer.h"
+#include "trainer/tokenizer/unicode.h"
+#include "trainer/tokenizer/utf8.h"
 
 namespace twinrun::trainer {
 namespace {
 
-// Unicode's White_Space, which is what \s means to the `tokenizers` package. PCRE2's own \s also
-// has U+180E.
-#define TWINRUN_SPACE                                                                         \
-  "\\x{9}-\\x{d}\\x{20}\\x{85}\\x{a0}\\x{1680}\\x{2000}-\\x{200a}\\x{2028}\\x{2029}\\x{202f}" \
-  "\\x{205f}\\x{3000}"
+using unicode::Kind;
 
-constexpr const char* kGpt2 =
-    "'s|'t|'re|'ve|'m|'ll|'d"
-    "| ?\\p{L}+| ?\\p{N}+| ?[^" TWINRUN_SPACE
-    "\\p{L}\\p{N}]+"
-    "|[" TWINRUN_SPACE "]+(?![^" TWINRUN_SPACE "])|[" TWINRUN_SPACE "]+";
-
-// The same where every digit has been cut out before: it stands alone, and for the white space
-// before it the text ends there.
-constexpr const char* kGpt2BetweenDigits =
-    "'s|'t|'re|'ve|'m|'ll|'d"
-    "| ?\\p{L}+|\\p{N}| ?[^" TWINRUN_SPACE
-    "\\p{L}\\p{N}]+"
-    "|[" TWINRUN_SPACE "]+(?![^" TWINRUN_SPACE "\\p{N}])|[" TWINRUN_SPACE "]+";
-
-#undef TWINRUN_SPACE
-
-std::string message_of_error(int error) {
-  PCRE2_UCHAR text[160];
-  pcre2_get_error_message(error, text, sizeof(text));
-  return reinterpret_cast<const char*>(text);
-}
-
-struct MatchData {
-  explicit MatchData(const pcre2_code* code)
-      : data(pcre2_match_data_create_from_pattern(code, nullptr)) {
-    if (!data) throw std::bad_alloc();
-  }
-  ~MatchData() { pcre2_match_data_free(data); }
-  MatchData(const MatchData&) = delete;
-  MatchData& operator=(const MatchData&) = delete;
-  pcre2_match_data* data;
+struct Char {
+  char32_t code = 0;
+  std::size_t length = 0;
+  Kind kind = Kind::kOther;
+  bool end = false;  // the text ends here, or a digit that stands alone begins
 };
 
-PCRE2_SPTR units(std::string_view text) { return reinterpret_cast<PCRE2_SPTR>(text.data()); }
+// Walks one text. Each function here follows the branches of a regular expression in their order.
+template <bool kDigitsAlone>
+class Scanner {
+ public:
+  explicit Scanner(std::string_view text) : text_(text) {}
+
+  // '(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+  std::size_t gpt2_end(std::size_t begin) const {
+    const Char first = at(begin);
+    if (first.end) return begin + first.length;
+    if (const std::size_t length = contraction(begin, false)) return begin + length;
+    std::size_t position = begin;
+    Kind kind = first.kind;
+    if (first.code == U' ') {
+      const Char second = at(begin + 1);
+      if (!second.end && second.kind != Kind::kSpace) {
+        kind = second.kind;
+        ++position;
+      }
+    }
+    return kind == Kind::kSpace ? spaces_end(begin) : run_end(position, kind);
+  }
+
+  // kLlama3Pattern
+  std::size_t llama3_end(std::size_t begin) const {
+    const Char first = at(begin);
+    if (const std::size_t length = contraction(begin, true)) return begin + length;
+    if (first.kind == Kind::kLetter) return run_end(begin, Kind::kLetter);
+    if (first.kind == Kind::kNumber) return run_end(begin, Kind::kNumber, 3);
+    const Char second = at(begin + first.length);
+    if (!is_newline(first) && second.kind == Kind::kLetter) {
+      return run_end(begin + first.length, Kind::kLetter);
+    }
+    if (first.kind == Kind::kOther) return newlines_end(run_end(begin, Kind::kOther));
+    if (first.code == U' ' && !second.end && second.kind == Kind::kOther) {
+      return newlines_end(run_end(begin + 1, Kind::kOther));
+    }
+    const std::size_t end = last_newline_end(begin);
+    return end > begin ? end : spaces_end(begin);
+  }
+
+ private:
+  Char at(std::size_t position) const {
+    if (position == text_.size()) return {.end = true};
+    const auto [code, length] = utf8_char_at(text_, position);
+    return {code, length, unicode::kind_of(code), kDigitsAlone && unicode::is_digit(code)};
+  }
+
+  static bool is_newline(const Char& c) { return c.code == U'\r' || c.code == U'\n'; }
+
+  // Bytes of the contraction at `begin`, or 0. Without regard to case U+017F is an s, too.
+  std::size_t contraction(std::size_t begin, bool any_case) const {
+    if (text_[begin] != '\'') return 0;
+    std::array<char, 2> letters{};
+    for (std::size_t i = 0; i < letters.size() && begin + 1 + i < text_.size(); ++i) {
+      const char letter = text_[begin + 1 + i];
+      letters[i] = any_case && letter >= 'A' && letter <= 'Z'
+                       ? static_cast<char>(letter - 'A' + 'a')
+                       : letter;
+    }
+    const std::string_view two(letters.data(), letters.size());
+    if (std::string_view("stmd").find(two[0]) != std::string_view::npos) return 2;
+    if (two == "re" || two == "ve" || two == "ll") return 3;
+    return any_case && two == "\u017F" ? 3 : 0;
+  }
+
+  // The end of at most `most` characters of `kind` from `position` on.
+  std::size_t run_end(std::size_t position, Kind kind, std::size_t most = ~std::size_t{0}) const {
+    for (; most > 0; --most) {
+      const Char c = at(position);
+      if (c.end || c.kind != kind) break;
+      position += c.length;
+    }
+    return position;
+  }
+
+  std::size_t newlines_end(std::size_t position) const {
+    while (position < text_.size() && (text_[position] == '\r' || text_[position] == '\n')) {
+      ++position;
+    }
+    return position;
+  }
+
+  // \s*[\r\n]+: where the last newline of the white space from `begin` on ends, or `begin`.
+  std::size_t last_newline_end(std::size_t begin) const {
+    std::size_t end = begin;
+    for (std::size_t position = begin;;) {
+      const Char c = at(position);
+      if (c.end || c.kind != Kind::kSpace) return end;
+      position += c.length;
+      if (is_newline(c)) end = position;
+    }
+  }
+
+  // \s+(?!\S)|\s+: white space up to the end, or but for the last of several before other things.
+  std::size_t spaces_end(std::size_t begin) const {
+    std::size_t last = begin;
+    for (std::size_t position = begin;;) {
+      const Char c = at(position);
+      if (c.end) return position;
+      if (c.kind != Kind::kSpace) return last > begin ? last : position;
+      last = position;
+      position += c.length;
+    }
+  }
+
+  std::string_view text_;
+};
+
+template <typename End>
+void walk(std::string_view text, const std::function<void(std::string_view)>& piece, End end_of) {
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = end_of(begin);
+    piece(text.substr(begin, end - begin));
+    begin = end;
+  }
+}
 
 }  // namespace
 
-struct Pretokenizer::Code {
-  explicit Code(const char* pattern) {
-    int error = 0;
-    PCRE2_SIZE offset = 0;
-    code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern), PCRE2_ZERO_TERMINATED,
-                         PCRE2_UTF | PCRE2_ANCHORED, &error, &offset, nullptr);
-    if (!code) throw std::runtime_error("pre-tokenizer pattern: " + message_of_error(error));
-    // Where this fails, for want of executable memory, the interpreter does the same more slowly.
-    pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-  }
-  ~Code() { pcre2_code_free(code); }
-  Code(const Code&) = delete;
-  Code& operator=(const Code&) = delete;
-  pcre2_code* code;
-};
-
-Pretokenizer::Pretokenizer(bool digits_alone)
-    : code_(std::make_unique<Code>(digits_alone ? kGpt2BetweenDigits : kGpt2)) {}
-Pretokenizer::~Pretokenizer() = default;
-Pretokenizer::Pretokenizer(Pretokenizer&&) noexcept = default;
-Pretokenizer& Pretokenizer::operator=(Pretokenizer&&) noexcept = default;
-
-void Pretokenizer::require_utf8(std::string_view text) const {
-  if (text.empty()) return;
-  // A match checks all of its subject first.
-  const MatchData match(code_->code);
-  const int count = pcre2_match(code_->code, units(text), text.size(), 0, 0, match.data, nullptr);
-  if (count > PCRE2_ERROR_UTF8_ERR1 || count < PCRE2_ERROR_UTF8_ERR21) return;
-  throw TokenizerError("text is not UTF-8 at byte " +
-                       std::to_string(pcre2_get_startchar(match.data)) + ": " +
-                       message_of_error(count));
-}
-
-void Pretokenizer::split(std::string_view text,
-                         const std::function<void(std::string_view)>& piece) const {
-  const MatchData match(code_->code);
-  const PCRE2_SIZE* bounds = pcre2_get_ovector_pointer(match.data);
-  for (std::size_t position = 0; position < text.size(); position = bounds[1]) {
-    const int count = pcre2_match(code_->code, units(text), text.size(), position,
-                                  PCRE2_NO_UTF_CHECK, match.data, nullptr);
-    // Every character begins a match, so anything else is a limit of the library.
-    if (count < 1) throw std::runtime_error("pre-tokenizer: " + message_of_error(count));
-    piece(text.substr(bounds[0], bounds[1] - bounds[0]));
+void split(Pretokenizer how, std::string_view text,
+           const std::function<void(std::string_view)>& piece) {
+  const Scanner<false> scanner(text);
+  switch (how) {
+    case Pretokenizer::kGpt2:
+      return walk(text, piece, [&](std::size_t begin) { return scanner.gpt2_end(begin); });
+    case Pretokenizer::kGpt2Digits: {
+      const Scanner<true> between_digits(text);
+      return walk(text, piece, [&](std::size_t begin) { return between_digits.gpt2_end(begin); });
+    }
+    case Pretokenizer::kLlama3:
+      return walk(text, piece, [&](std::size_t begin) { return scanner.llama3_end(begin); });
   }
 }
 

@@ -1,28 +1,25 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
-#include <memory>
 #include <string_view>
 
 namespace twinrun::trainer {
 
-/// Cuts text into the pieces that byte pairs are merged within: GPT-2's pattern, as ByteLevel in a
-/// tokenizer.json has it, on its own or after Digits(individual_digits).
-class Pretokenizer {
- public:
-  explicit Pretokenizer(bool digits_alone);
-  ~Pretokenizer();
-  Pretokenizer(Pretokenizer&&) noexcept;
-  Pretokenizer& operator=(Pretokenizer&&) noexcept;
-
-  /// Throws TokenizerError (byte) unless `text` is UTF-8.
-  void require_utf8(std::string_view text) const;
-  /// Calls `piece` with each piece in order; together they are `text`. REQUIRES: `text` is UTF-8.
-  void split(std::string_view text, const std::function<void(std::string_view)>& piece) const;
-
- private:
-  struct Code;
-  std::unique_ptr<Code> code_;
+/// How text is cut into the pieces that byte pairs are merged within.
+enum class Pretokenizer {
+  kGpt2,        ///< ByteLevel alone
+  kGpt2Digits,  ///< Digits(individual_digits), then ByteLevel: SmolLM2
+  kLlama3,      ///< Split by kLlama3Pattern, then ByteLevel without its pattern
 };
+
+/// The regular expression of Llama 3's tokenizer.json; the scanner does what it means.
+inline constexpr std::string_view kLlama3Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|)"
+    R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+
+/// Calls `piece` with each piece in order; together they are `text`. REQUIRES: `text` is UTF-8.
+void split(Pretokenizer how, std::string_view text,
+           const std::function<void(std::string_view)>& piece);
 
 }  // namespace twinrun::trainer

@@ -50,6 +50,9 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) = default;
 };
 
+/// Throws TokenizerError (byte) unless `text` is UTF-8.
+void require_utf8(std::string_view text);
+
 /// The file of a Hugging Face model folder that load_tokenizer reads: tokenizer.json.
 std::filesystem::path tokenizer_file(const std::filesystem::path& folder);
 

@@ -7,18 +7,17 @@
 #include <utility>
 #include <vector>
 
-namespace twinrun::trainer {
+#include "trainer/tokenizer/added_tokens.h"
+#include "trainer/tokenizer/pretokenizer.h"
 
-/// A token that is recognised in the text before anything else.
-struct AddedToken {
-  std::int64_t id = 0;
-  std::string content;
-  bool normalized = false;  ///< looked for in a second pass, after those that are not
-};
+namespace twinrun::trainer {
 
 /// What a tokenizer.json of a byte-level BPE says, checked.
 struct TokenizerFile {
-  bool digits_alone = false;
+  bool nfc = false;  ///< normalizer
+  Pretokenizer pretokenizer = Pretokenizer::kGpt2;
+  /// A piece that is a token as a whole is that token, whatever its bytes would merge to.
+  bool ignore_merges = false;
   std::vector<AddedToken> added_tokens;
   /// Token to id, in the alphabet of the file (byte_level.h).
   std::unordered_map<std::string, std::int64_t> vocabulary;

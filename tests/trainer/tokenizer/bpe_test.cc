@@ -18,14 +18,16 @@ BpeTokenizer load(std::string_view json) {
 }
 
 TEST(BpeTokenizer, GivesTheIdsOfTheReference) {
-  const BpeTokenizer smollm2 = load(kLikeSmolLm2);
-  for (const EncodingReference& reference : kLikeSmolLm2Encodings) {
-    EXPECT_EQ(smollm2.encode(reference.text), reference.ids) << reference.text;
-  }
-  const BpeTokenizer gpt2 = load(kLikeGpt2);
-  for (const EncodingReference& reference : kLikeGpt2Encodings) {
-    EXPECT_EQ(gpt2.encode(reference.text), reference.ids) << reference.text;
-  }
+  const auto expect_ids = [](std::string_view json, std::span<const EncodingReference> references) {
+    const BpeTokenizer tokenizer = load(json);
+    for (const EncodingReference& reference : references) {
+      EXPECT_EQ(tokenizer.encode(reference.text), reference.ids) << reference.text;
+    }
+  };
+  expect_ids(kLikeSmolLm2, kLikeSmolLm2Encodings);
+  expect_ids(kLikeGpt2, kLikeGpt2Encodings);
+  expect_ids(kLikeLlama3, kLikeLlama3Encodings);
+  expect_ids(kWithNfc, kWithNfcEncodings);
 }
 
 TEST(BpeTokenizer, DecodesWhatItEncodes) {

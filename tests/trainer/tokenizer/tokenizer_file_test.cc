@@ -26,18 +26,21 @@ std::string refusal_of_text(std::string_view text) {
 }
 
 // The message for the tokenizer of SmolLM2's kind with `value` at the JSON pointer `place`.
-std::string refusal_with(const std::string& place, const json& value) {
-  json file = json::parse(kLikeSmolLm2);
+std::string refusal_with(const std::string& place, const json& value,
+                         std::string_view whole = kLikeSmolLm2) {
+  json file = json::parse(whole);
   file[json::json_pointer(place)] = value;
   return refusal_of_text(file.dump());
 }
 
 TEST(TokenizerFile, RefusesByNameWhatIsNotBuilt) {
   const std::pair<const char*, json> refused[] = {
-      {"/normalizer", {{"type", "NFC"}}},
+      {"/normalizer", {{"type", "NFKC"}}},
+      {"/normalizer", {{"type", "Sequence"}, {"normalizers", json::array()}}},
+      {"/normalizer", {{"type", "NFC"}, {"surprise", 1}}},
       {"/truncation", {{"max_length", 5}}},
       {"/padding", {{"strategy", "BatchLongest"}}},
-      {"/post_processor", {{"type", "TemplateProcessing"}}},
+      {"/post_processor", {{"type", "BertProcessing"}}},
       {"/decoder", {{"type", "WordPiece"}}},
       {"/surprise", 1},
       {"/pre_tokenizer", nullptr},
@@ -51,18 +54,53 @@ TEST(TokenizerFile, RefusesByNameWhatIsNotBuilt) {
       {"/model/dropout", 0.1},
       {"/model/unk_token", "<unk>"},
       {"/model/byte_fallback", true},
-      {"/model/ignore_merges", true},
       {"/model/continuing_subword_prefix", "##"},
       {"/model/end_of_word_suffix", "</w>"},
       {"/model/surprise", 1},
-      {"/added_tokens/0/lstrip", true},
-      {"/added_tokens/0/rstrip", true},
       {"/added_tokens/0/single_word", true},
   };
   for (const auto& [place, value] : refused) {
     std::string field = std::string(place).substr(std::string(place).rfind('/') + 1);
     EXPECT_THAT(refusal_with(place, value), HasSubstr(field)) << place;
   }
+}
+
+TEST(TokenizerFile, RefusesByNameWhatIsNotLlama3s) {
+  const json text_twice =
+      json::array({{{"Sequence", {{"id", "A"}}}}, {{"Sequence", {{"id", "A"}}}}});
+  const std::pair<const char*, json> refused[] = {
+      {"/pre_tokenizer/pretokenizers/0/pattern/Regex", "\\s+"},
+      {"/pre_tokenizer/pretokenizers/0/pattern", {{"String", " "}}},
+      {"/pre_tokenizer/pretokenizers/0/behavior", "Removed"},
+      {"/pre_tokenizer/pretokenizers/0/invert", true},
+      {"/pre_tokenizer/pretokenizers/0/surprise", 1},
+      {"/pre_tokenizer/pretokenizers/1/use_regex", true},
+      {"/post_processor/processors/0/type", "RobertaProcessing"},
+      {"/post_processor/processors/0/type", "Sequence"},
+      {"/post_processor/processors/1/single", text_twice},
+      {"/post_processor/processors/1/surprise", 1},
+  };
+  EXPECT_EQ(refusal_of_text(kLikeLlama3), "");
+  for (const auto& [place, value] : refused) {
+    const std::string field = std::string(place).substr(std::string(place).rfind('/') + 1);
+    EXPECT_THAT(refusal_with(place, value, kLikeLlama3), HasSubstr(field)) << place;
+  }
+}
+
+TEST(TokenizerFile, RefusesAddedTokensThatGetInEachOthersWay) {
+  json file = json::parse(kWithNfc);
+  json& tokens = file["added_tokens"];
+  const json last = tokens.back();
+  const auto refusal_of_added = [&](const char* content, bool normalized) {
+    tokens.back() = last;
+    tokens.back()["content"] = content;
+    tokens.back()["normalized"] = normalized;
+    return refusal_of_text(file.dump());
+  };
+  EXPECT_EQ(refusal_of_added("\u00e9t\u00e9", false), "");
+  // Another token is this one in normalization form C.
+  EXPECT_THAT(refusal_of_added("\u00e9t\u00e9", true), HasSubstr("content"));
+  EXPECT_THAT(refusal_of_added(" x", false), HasSubstr("rstrip"));
 }
 
 TEST(TokenizerFile, RefusesWhatIsDamaged) {
@@ -89,6 +127,9 @@ TEST(TokenizerFile, RefusesWhatIsDamaged) {
       {"/added_tokens/0/content", "<|im_end|>"},
       {"/added_tokens/0/content", "new"},  // under the id of a token of the vocabulary
       {"/added_tokens/0/normalized", nullptr},
+      {"/added_tokens/0/lstrip", 1},
+      {"/added_tokens/0/rstrip", "yes"},
+      {"/model/ignore_merges", 1},
   };
   for (const auto& [place, value] : refused) {
     EXPECT_NE(refusal_with(place, value), "") << place << " " << value;
@@ -106,7 +147,7 @@ TEST(TokenizerFile, TakesMergesOfBothForms) {
   const TokenizerFile older = read_tokenizer_file(folder.write("a.json", file.dump()));
   const TokenizerFile newer = read_tokenizer_file(folder.write("b.json", kLikeSmolLm2));
   EXPECT_EQ(older.merges, newer.merges);
-  EXPECT_TRUE(newer.digits_alone);
+  EXPECT_EQ(newer.pretokenizer, Pretokenizer::kGpt2Digits);
 }
 
 TEST(TokenizerFile, NamesAFileThatCannotBeRead) {
