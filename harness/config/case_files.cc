@@ -87,11 +87,10 @@ nlohmann::json digest_tokenizer(const YamlNode& node, const fs::path& folder, bo
     const fs::path file = folder / name;
     if (fs::exists(fs::symlink_status(file, error))) files[name] = digest_file(node, file);
   }
-  if (require && !files.contains("tokenizer.json")) {
-    fail_at(node, folder.string() + (files.contains("tokenizer.model")
-                                         ? ": tokenizer.model alone is not built yet; a "
-                                           "tokenizer.json is needed to read data.path"
-                                         : ": holds no tokenizer.json, which data.path needs"));
+  if (require && !files.contains("tokenizer.json") && !files.contains("tokenizer.model")) {
+    fail_at(node, folder.string() +
+                      ": holds neither a tokenizer.json nor a tokenizer.model, and data.path needs "
+                      "one of them");
   }
   return files;
 }

@@ -15,7 +15,7 @@ namespace twinrun::harness {
 nlohmann::json digest_model_folder(const YamlNode& node, const std::filesystem::path& folder);
 
 /// The same of tokenizer.json, tokenizer.model and tokenizer_config.json, those that exist;
-/// `require` demands a tokenizer.json.
+/// `require` demands one of the first two.
 nlohmann::json digest_tokenizer(const YamlNode& node, const std::filesystem::path& folder,
                                 bool require);
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Tokenizers: pieces, ids and offsets equal to those of the `tokenizers` package.
+"""Tokenizers: pieces, ids and offsets equal to those of the `tokenizers` package and of SentencePiece.
 
 Small vocabularies for each pre-tokenizer, with and without ignore_merges and NFC; SmolLM2's own tokenizer and the
-case's data. Exits 0 when all are equal, 1 after the first ten strings whose ids are not, 2
+case's data; two SentencePiece models. Exits 0 when all are equal, 1 after the first ten strings whose ids are not, 2
 when it could not compare.
 """
 import argparse
@@ -17,6 +17,7 @@ import unicodedata
 import tokenizers
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+import sentencepiece_reference
 from tokenizer_strings import ALPHABETS, every_code_point, random_string
 
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
@@ -195,11 +196,33 @@ def check_smollm2(parity, options, rng):
     parity.ids("SmolLM2", folder, strings + list(texts_of(data)))
 
 
+def check_sentencepiece(parity, options, rng):
+    lines = list(corpus(rng, options.source))
+    for byte_fallback in (True, False):
+        for legacy in (False, True):
+            with tempfile.TemporaryDirectory() as name:
+                folder = pathlib.Path(name)
+                sentencepiece_reference.train(folder, lines, byte_fallback)
+                special = sentencepiece_reference.configure(folder, legacy)
+                reference = sentencepiece_reference.Reference(folder, special, legacy)
+                strings = []
+                while len(strings) < options.strings // 4:
+                    text = random_string(rng, list(special))
+                    strings += [text] * reference.takes(text)
+                answers = parity.ours("ids", strings, folder)
+                label = f"{reference.name}{', bytes' * byte_fallback}{', legacy' * legacy}"
+                parity.compare(f"{label}, ids", strings, [ids for ids, _ in answers], reference.ids(strings))
+                off = [text for text, (ids, offsets) in zip(strings, answers)
+                       if not reference.offsets_fit(text, ids, offsets)]
+                print(f"{label}, offsets: {len(off)} of {len(strings)} strings are wrong {off[:1]}")
+                parity.wrong += len(off)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, required=True, help="build folder")
     parser.add_argument("--source", type=pathlib.Path, required=True, help="source tree")
-    parser.add_argument("--strings", type=int, default=100000, help="for each pre-tokenizer")
+    parser.add_argument("--strings", type=int, default=100000, help="for each pre-tokenizer and for SentencePiece")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     rng = random.Random(options.seed)
@@ -208,6 +231,7 @@ def main():
     check_nfc(parity, rng, options.strings)
     check_byte_level(parity, options, rng)
     check_smollm2(parity, options, rng)
+    check_sentencepiece(parity, options, rng)
     sys.exit(1 if parity.wrong else 0)
 
 

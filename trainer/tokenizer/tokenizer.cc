@@ -1,6 +1,8 @@
 #include "trainer/tokenizer/tokenizer.h"
 
 #include "trainer/tokenizer/bpe.h"
+#include "trainer/tokenizer/json_node.h"
+#include "trainer/tokenizer/sentencepiece.h"
 #include "trainer/tokenizer/utf8.h"
 
 namespace twinrun::trainer {
@@ -22,11 +24,20 @@ void require_utf8(std::string_view text) {
 }
 
 std::filesystem::path tokenizer_file(const fs::path& folder) {
-  return folder / "tokenizer.json";
+  const fs::path json = folder / "tokenizer.json", model = folder / "tokenizer.model";
+  if (!fs::exists(model)) return json;
+  if (!fs::exists(json)) return model;
+  // What was converted from the model beside it: its bytes are tokens of their own.
+  const nlohmann::json object = read_tokenizer_json(json);
+  const nlohmann::json::json_pointer byte_fallback("/model/byte_fallback");
+  const bool converted = object.contains(byte_fallback) && object[byte_fallback] == true;
+  return converted ? model : json;
 }
 
 std::unique_ptr<const Tokenizer> load_tokenizer(const fs::path& folder) {
-  return std::make_unique<BpeTokenizer>(BpeTokenizer::load(tokenizer_file(folder)));
+  const fs::path file = tokenizer_file(folder);
+  if (file.filename() == "tokenizer.model") return SentencePieceTokenizer::load(folder);
+  return std::make_unique<BpeTokenizer>(BpeTokenizer::load(file));
 }
 
 }  // namespace twinrun::trainer

@@ -53,10 +53,13 @@ class Tokenizer {
 /// Throws TokenizerError (byte) unless `text` is UTF-8.
 void require_utf8(std::string_view text);
 
-/// The file of a Hugging Face model folder that load_tokenizer reads: tokenizer.json.
+/// The file of a Hugging Face model folder that load_tokenizer reads: its tokenizer.json, or its
+/// tokenizer.model where it has none or one that was converted from that (model.byte_fallback).
+/// Throws TokenizerError where both are there and tokenizer.json is no JSON.
 std::filesystem::path tokenizer_file(const std::filesystem::path& folder);
 
-/// The tokenizer of a Hugging Face model folder. Throws TokenizerError (file, field).
+/// The tokenizer of a Hugging Face model folder: byte-level BPE (bpe.h) or SentencePiece
+/// (sentencepiece.h). Throws TokenizerError (file, field).
 std::unique_ptr<const Tokenizer> load_tokenizer(const std::filesystem::path& folder);
 
 }  // namespace twinrun::trainer

@@ -38,6 +38,12 @@ std::unique_ptr<const Tokenizer> open_tokenizer(const TrainConfig& config, const
                                                 nlohmann::json& digests) {
   if (config.synthetic) return nullptr;
   digests["tokenizer"] = check_digests(config.model_path, config.tokenizer_digests);
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json"}) {
+    const auto file = config.model_path / name;
+    if (std::filesystem::exists(file) && !config.tokenizer_digests.contains(name)) {
+      throw ConfigError(file.string() + " was not there when the case was resolved");
+    }
+  }
   auto tokenizer = load_tokenizer(config.model_path);
   if (tokenizer->vocab_size() > model.vocab_size) {
     throw TokenizerError(tokenizer_file(config.model_path).string() + ": largest id " +
