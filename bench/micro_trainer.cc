@@ -83,13 +83,13 @@ void attention(benchmark::State& state, OpSet& ops, bool backward) {
   const auto length = state.range(0);
   const auto q = at::randn({4, 9, length, 64}), k = at::randn({4, 3, length, 64}),
              v = at::randn({4, 3, length, 64});
-  const auto forward = ops.attention(q, k, v);
+  const auto forward = ops.attention(q, k, v, {});
   const auto dout = at::randn_like(forward.o_BHTE);
   for (auto _ : state) {
     if (backward) {
-      benchmark::DoNotOptimize(ops.attention_backward(dout, q, k, v, forward));
+      benchmark::DoNotOptimize(ops.attention_backward(dout, q, k, v, forward, {}));
     } else {
-      benchmark::DoNotOptimize(ops.attention(q, k, v));
+      benchmark::DoNotOptimize(ops.attention(q, k, v, {}));
     }
   }
 }

@@ -6,7 +6,7 @@
 namespace twinrun::trainer {
 
 /// Two blocks, two query heads over one key/value head: every code path in milliseconds.
-inline ModelConfig tiny_config() {
+inline ModelConfig tiny_config(std::int64_t sliding_window = 0) {
   ModelConfig config;
   config.vocab_size = 61;
   config.hidden_size = 32;
@@ -16,6 +16,7 @@ inline ModelConfig tiny_config() {
   config.num_key_value_heads = 1;
   config.head_dim = 16;
   config.rms_norm_eps = 1e-5;
+  config.sliding_window = sliding_window;
   return config;
 }
 

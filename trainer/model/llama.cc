@@ -20,8 +20,23 @@ Llama::Llama(const ModelConfig& config, LlamaWeights weights, OpSet& ops, Adapte
 
 void Llama::prepare_rope(std::int64_t length) {
   if (cos_TE_.defined() && cos_TE_.size(0) >= length) return;
-  std::tie(cos_TE_, sin_TE_) = ops_.rope_tables(config_.rope_theta, config_.head_dim, length,
-                                                weights_.embed_tokens.options());
+  std::tie(cos_TE_, sin_TE_) =
+      ops_.rope_tables(config_.rope, config_.head_dim, length, weights_.embed_tokens.options());
+}
+
+std::int64_t Llama::prepare_attention(std::int64_t rows, std::int64_t length,
+                                      std::vector<Segment> segments) {
+  layout_ = make_layout(rows, length, std::move(segments), config_.sliding_window,
+                        weights_.embed_tokens.device());
+  prepare_rope(layout_.longest);
+  const bool packed = !layout_.segments.empty();
+  const auto of_positions = [&](const at::Tensor& table_TE) {
+    return packed ? table_TE.index_select(0, layout_.positions_N)
+                  : table_TE.narrow(0, 0, layout_.longest);
+  };
+  cos_ = of_positions(cos_TE_);
+  sin_ = of_positions(sin_TE_);
+  return packed ? 1 : rows;
 }
 
 at::Tensor Llama::linear(std::int64_t layer, LinearModule module, const at::Tensor& x_NI,
@@ -51,15 +66,13 @@ at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, Blo
   const auto heads = [&](const at::Tensor& t, std::int64_t count) {
     return t.view({rows, length, count, config_.head_dim}).transpose(1, 2);
   };
-  const auto cos = cos_TE_.narrow(0, 0, length), sin = sin_TE_.narrow(0, 0, length);
-
   const auto norm1 = ops_.rms_norm(x, w.input_norm, config_.rms_norm_eps);
   const auto q = ops_.rope(
       heads(linear(layer, LinearModule::kQProj, norm1.y_ND, saved), config_.num_attention_heads),
-      cos, sin);
+      cos_, sin_);
   const auto k = ops_.rope(
       heads(linear(layer, LinearModule::kKProj, norm1.y_ND, saved), config_.num_key_value_heads),
-      cos, sin);
+      cos_, sin_);
   const auto v =
       heads(linear(layer, LinearModule::kVProj, norm1.y_ND, saved), config_.num_key_value_heads);
   if (cache != nullptr) {
@@ -67,7 +80,7 @@ at::Tensor Llama::block(std::int64_t layer, at::Tensor x, std::int64_t rows, Blo
     cache->keys_BKCE[l].narrow(2, 0, length).copy_(k);
     cache->values_BKCE[l].narrow(2, 0, length).copy_(v);
   }
-  const auto attention = ops_.attention(q, k, v);
+  const auto attention = ops_.attention(q, k, v, layout_);
   const auto o = attention.o_BHTE.transpose(1, 2).reshape({x.size(0), -1});
   if (saved != nullptr) {
     saved->rows = rows;
@@ -101,7 +114,6 @@ at::Tensor Llama::behind_attention(std::int64_t layer, const at::Tensor& x, cons
 at::Tensor Llama::block_backward(std::int64_t layer, at::Tensor dy, const BlockSaved& s) {
   const auto& w = weights_.layers[static_cast<std::size_t>(layer)];
   const auto length = dy.size(0) / s.rows;
-  const auto cos = cos_TE_.narrow(0, 0, length), sin = sin_TE_.narrow(0, 0, length);
   const auto flat = [&](const at::Tensor& t) {
     return t.transpose(1, 2).reshape({dy.size(0), -1});
   };
@@ -117,9 +129,9 @@ at::Tensor Llama::block_backward(std::int64_t layer, at::Tensor dy, const BlockS
   const auto dout = linear_backward(layer, LinearModule::kOProj, dx2, s, {}, true)
                         .view({s.rows, length, config_.num_attention_heads, config_.head_dim})
                         .transpose(1, 2);
-  const auto d = ops_.attention_backward(dout, s.q_BHTE, s.k_BKTE, s.v_BKTE, s.attention);
-  const auto dq = flat(ops_.rope_backward(d.dq_BHTE, cos, sin));
-  const auto dk = flat(ops_.rope_backward(d.dk_BKTE, cos, sin));
+  const auto d = ops_.attention_backward(dout, s.q_BHTE, s.k_BKTE, s.v_BKTE, s.attention, layout_);
+  const auto dq = flat(ops_.rope_backward(d.dq_BHTE, cos_, sin_));
+  const auto dk = flat(ops_.rope_backward(d.dk_BKTE, cos_, sin_));
   const auto dv = flat(d.dv_BKTE);
   // Below the first block lies the frozen embedding: nothing needs its gradient.
   const bool need_dx = layer > 0;
@@ -134,11 +146,11 @@ at::Tensor Llama::block_backward(std::int64_t layer, at::Tensor dy, const BlockS
 at::Tensor Llama::forward_backward(const DeviceBatch& batch, double grad_scale,
                                    const DropoutKey& dropout) {
   dropout_ = dropout;
-  prepare_rope(batch.length);
+  const auto rows = prepare_attention(batch.rows, batch.length, batch.segments);
   std::vector<BlockSaved> saved(weights_.layers.size());
   auto x = ops_.embedding(batch.ids_N, weights_.embed_tokens);
   for (std::size_t layer = 0; layer < saved.size(); ++layer) {
-    x = block(static_cast<std::int64_t>(layer), x, batch.rows, &saved[layer]);
+    x = block(static_cast<std::int64_t>(layer), x, rows, &saved[layer]);
   }
   // Logits of unlabelled positions are never computed.
   const auto x_LD = x.index_select(0, batch.positions_L);
@@ -155,14 +167,18 @@ at::Tensor Llama::forward_backward(const DeviceBatch& batch, double grad_scale,
   return loss.loss_sum;
 }
 
-at::Tensor Llama::hidden(const at::Tensor& ids_BT, KvCache* cache) {
+at::Tensor Llama::all_blocks(const at::Tensor& ids_N, std::int64_t rows, KvCache* cache) {
   dropout_ = {};
-  prepare_rope(ids_BT.size(1));
-  auto x = ops_.embedding(ids_BT.reshape(-1), weights_.embed_tokens);
+  auto x = ops_.embedding(ids_N, weights_.embed_tokens);
   for (std::size_t layer = 0; layer < weights_.layers.size(); ++layer) {
-    x = block(static_cast<std::int64_t>(layer), x, ids_BT.size(0), nullptr, cache);
+    x = block(static_cast<std::int64_t>(layer), x, rows, nullptr, cache);
   }
   return x;
+}
+
+at::Tensor Llama::hidden(const at::Tensor& ids_BT, KvCache* cache) {
+  prepare_attention(ids_BT.size(0), ids_BT.size(1), {});
+  return all_blocks(ids_BT.reshape(-1), ids_BT.size(0), cache);
 }
 
 at::Tensor Llama::head(const at::Tensor& x_LD) {
@@ -170,8 +186,10 @@ at::Tensor Llama::head(const at::Tensor& x_LD) {
   return ops_.lora_linear(norm.y_ND, weights_.lm_head, nullptr, {}, nullptr).to(at::kFloat);
 }
 
-at::Tensor Llama::logits(const at::Tensor& ids_BT) {
-  return head(hidden(ids_BT, nullptr)).view({ids_BT.size(0), ids_BT.size(1), -1});
+at::Tensor Llama::logits(const at::Tensor& ids_BT, std::vector<Segment> segments) {
+  const auto rows = prepare_attention(ids_BT.size(0), ids_BT.size(1), std::move(segments));
+  return head(all_blocks(ids_BT.reshape(-1), rows, nullptr))
+      .view({ids_BT.size(0), ids_BT.size(1), -1});
 }
 
 at::Tensor Llama::log_probs(const at::Tensor& x_LD) { return ops_.log_softmax(head(x_LD)); }

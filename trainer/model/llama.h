@@ -23,7 +23,8 @@ struct LlamaWeights {
   std::vector<NamedTensor> named;  ///< every tensor once, by its name in the files
 };
 
-/// Reads a checkpoint folder. Throws ModelError (file, tensor, what).
+/// Reads a checkpoint folder: one file or shards, of F32, BF16 and F16, each converted to `dtype`
+/// (to nearest even). Throws ModelError (file, tensor, what).
 LlamaWeights load_llama(const std::filesystem::path& folder, const ModelConfig& config,
                         at::ScalarType dtype, at::Device device);
 
@@ -37,6 +38,10 @@ struct DeviceBatch {
   at::Tensor ids_N;        ///< int64
   at::Tensor positions_L;  ///< int64: flat positions whose next token is labelled
   at::Tensor targets_L;    ///< int64: those next tokens
+  /// Where rows hold several samples each: all of them, and padding as segments of its own. No
+  /// position sees another segment, and each segment's first position is position 0. Ascending,
+  /// together all rows x length positions, none across a row; empty: each row is one.
+  std::vector<Segment> segments{};
 };
 
 /// Keys and values of what a batch has seen, for Llama::decode.
@@ -59,8 +64,8 @@ class Llama {
   at::Tensor forward_backward(const DeviceBatch& batch, double grad_scale,
                               const DropoutKey& dropout);
 
-  /// Logits of every position, float32 [B, T, V], without dropout.
-  at::Tensor logits(const at::Tensor& ids_BT);
+  /// Logits of every position, float32 [B, T, V], without dropout; `segments` as in DeviceBatch.
+  at::Tensor logits(const at::Tensor& ids_BT, std::vector<Segment> segments = {});
 
   // Answers, without dropout: hidden() of the prompts, then decode() token by token, log_probs() of
   // the rows that are wanted.
@@ -83,6 +88,8 @@ class Llama {
  private:
   struct DecodeStep;
   struct BlockSaved;
+  /// The residual stream behind the last block; prepare_attention() has been called.
+  at::Tensor all_blocks(const at::Tensor& ids_N, std::int64_t rows, KvCache* cache);
   at::Tensor block(std::int64_t layer, at::Tensor x_ND, std::int64_t rows, BlockSaved* saved,
                    KvCache* cache = nullptr);
   at::Tensor decode_block(std::int64_t layer, const at::Tensor& x_BD, const DecodeStep& step,
@@ -97,6 +104,10 @@ class Llama {
   at::Tensor linear_backward(std::int64_t layer, LinearModule module, const at::Tensor& dy_NO,
                              const BlockSaved& saved, at::Tensor dx_NI, bool need_dx);
   void prepare_rope(std::int64_t length);
+  /// What the next block() calls attend to, and their angles. Returns the rows that they have:
+  /// segments say all about who sees whom, so with them it is one.
+  std::int64_t prepare_attention(std::int64_t rows, std::int64_t length,
+                                 std::vector<Segment> segments);
 
   ModelConfig config_;
   LlamaWeights weights_;
@@ -104,6 +115,8 @@ class Llama {
   Adapter* adapter_;
   DropoutKey dropout_;
   at::Tensor cos_TE_, sin_TE_;  ///< for the longest input so far
+  AttentionLayout layout_;
+  at::Tensor cos_, sin_;  ///< of the positions of layout_
 };
 
 }  // namespace twinrun::trainer

@@ -70,14 +70,17 @@ at::Tensor Llama::decode(const at::Tensor& ids_B, KvCache& cache) {
     }
     ++length;
     auto* begin = hidden.mutable_data_ptr<float>() + row * longest;
-    std::fill(begin + length, begin + longest, -std::numeric_limits<float>::infinity());
+    constexpr auto kHidden = -std::numeric_limits<float>::infinity();
+    std::fill(begin + length, begin + longest, kHidden);
+    const auto window = config_.sliding_window > 0 ? config_.sliding_window : length;
+    std::fill(begin, begin + std::max<std::int64_t>(length - window, 0), kHidden);
   }
   const auto device = ids_B.device();
   const auto positions = at::tensor(cache.lengths, at::kLong).sub_(1).to(device);
   const DecodeStep step{cos_TE_.index_select(0, positions),
                         sin_TE_.index_select(0, positions),
                         places.reshape(-1).to(device),
-                        {cache.lengths, longest, hidden.to(device)}};
+                        {cache.lengths, config_.sliding_window, longest, hidden.to(device)}};
   auto x = ops_.embedding(ids_B, weights_.embed_tokens);
   for (std::size_t layer = 0; layer < weights_.layers.size(); ++layer) {
     x = decode_block(static_cast<std::int64_t>(layer), x, step, cache);

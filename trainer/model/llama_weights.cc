@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <cstring>
+#include <stdexcept>
 
 #include "trainer/model/llama.h"
 #include "trainer/model/random_model.h"
@@ -36,8 +37,8 @@ LlamaWeights assemble(const ModelConfig& config, Make make) {
 at::ScalarType stored_type(const std::string& name, const std::string& dtype) {
   if (dtype == "F32") return at::kFloat;
   if (dtype == "BF16") return at::kBFloat16;
-  throw ModelError("tensor " + name + " is stored as " + dtype +
-                   "; F32 and BF16 weights can be read so far");
+  if (dtype == "F16") return at::kHalf;
+  throw std::logic_error("Checkpoint::require let " + name + " of " + dtype + " pass");
 }
 
 }  // namespace

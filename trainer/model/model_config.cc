@@ -41,11 +41,19 @@ const std::set<std::string_view> kPassedOver = {"_attn_implementation",
 // The fields of config.json, taken out one by one: what is left in the end is unknown.
 class Fields {
  public:
-  Fields(std::string file, json object) : file_(std::move(file)), object_(std::move(object)) {}
+  Fields(std::string file, json object, std::string prefix = "")
+      : file_(std::move(file)), prefix_(std::move(prefix)), object_(std::move(object)) {}
 
   [[noreturn]] void fail(const std::string& field, const std::string& what) const {
-    throw ModelError(file_ + ": field '" + field + "' " + what);
+    throw ModelError(file_ + ": field '" + prefix_ + field + "' " + what);
   }
+
+  // The fields of the object that `field` is; messages name both.
+  Fields inside(const std::string& field, json object) const {
+    return Fields(file_, std::move(object), prefix_ + field + ".");
+  }
+
+  bool has(const std::string& field) const { return object_.contains(field); }
 
   // The value and its removal; null counts as absent, as it does in transformers.
   json take(const std::string& field) {
@@ -110,17 +118,21 @@ class Fields {
   }
 
  private:
-  std::string file_;
+  std::string file_, prefix_;  // of the fields' names, such as "rope_scaling."
   json object_;
 };
 
-void check_family(Fields& fields) {
+enum class Family { kLlama, kMistral };
+
+Family take_family(Fields& fields) {
   const json type = fields.take("model_type");
-  if (type != "llama") {
-    fields.fail("model_type", (type.is_null() ? "is missing" : "is " + type.dump()) +
-                                  std::string("; only \"llama\" is built"));
+  if (type != "llama" && type != "mistral") {
+    fields.fail("model_type", (type.is_null() ? "is missing" : "is " + type.dump().substr(0, 80)) +
+                                  std::string("; only \"llama\" and \"mistral\" are built"));
   }
-  fields.take_only("architectures", json::array({"LlamaForCausalLM"}));
+  const Family family = type == "llama" ? Family::kLlama : Family::kMistral;
+  fields.take_only("architectures", json::array({family == Family::kLlama ? "LlamaForCausalLM"
+                                                                          : "MistralForCausalLM"}));
   fields.take_only("hidden_act", "silu");
   fields.take_only("attention_bias", false);
   fields.take_only("mlp_bias", false);
@@ -128,63 +140,102 @@ void check_family(Fields& fields) {
   fields.take_only("pretraining_tp", 1);
   fields.take_only("rope_interleaved", false);
   fields.take_only("use_sliding_window", false);
-  for (const char* not_built : {"sliding_window", "quantization_config"}) {
-    const json value = fields.take(not_built);
-    if (!value.is_null())
-      fields.fail(not_built, "is " + value.dump().substr(0, 80) + "; not built");
+  const json quantization = fields.take("quantization_config");
+  if (!quantization.is_null()) {
+    fields.fail("quantization_config", "is " + quantization.dump().substr(0, 80) + "; not built");
   }
+  return family;
 }
 
-// rope_scaling (transformers 4) or rope_parameters (5): nothing but the default, and its theta.
-std::optional<double> take_rope_object(Fields& fields, const std::string& field) {
-  json value = fields.take(field);
-  if (value.is_null()) return std::nullopt;
-  if (!value.is_object())
-    fields.fail(field, "is " + value.dump().substr(0, 80) + ", not an object");
-  for (const char* key : {"rope_type", "type"}) {
-    const auto type = value.find(key);
-    if (type == value.end()) continue;
-    if (*type != "default") {
-      fields.fail(field + "." + key,
-                  "is " + type->dump().substr(0, 80) + "; only \"default\" is built");
-    }
-    value.erase(type);
+std::int64_t take_sliding_window(Fields& fields, Family family) {
+  if (family == Family::kMistral) {
+    constexpr std::int64_t kAbsent = 4096;  // of a field that is not even null
+    if (!fields.has("sliding_window")) return kAbsent;
+    return fields.take_integer("sliding_window", 1, kSizeMax).value_or(0);
   }
+  const json window = fields.take("sliding_window");
+  if (!window.is_null()) {
+    fields.fail("sliding_window",
+                "is " + window.dump().substr(0, 80) + "; built for model_type \"mistral\" alone");
+  }
+  return 0;
+}
+
+// The fields of `rope_type: llama3`, all of them required.
+Llama3Scaling take_llama3(Fields& fields) {
+  const auto number = [&](const std::string& key) {
+    const std::optional<double> value = fields.take_positive(key);
+    if (!value) fields.fail(key, "is missing; rope_type \"llama3\" needs it");
+    return *value;
+  };
+  Llama3Scaling scaling;
+  scaling.factor = number("factor");
+  scaling.low_freq_factor = number("low_freq_factor");
+  scaling.high_freq_factor = number("high_freq_factor");
+  if (!(scaling.low_freq_factor < scaling.high_freq_factor)) {
+    fields.fail("high_freq_factor", "is not above low_freq_factor");
+  }
+  scaling.original_max_positions = fields.take_size("original_max_position_embeddings");
+  return scaling;
+}
+
+// `theta` undefined: the object does not say.
+struct RopeObject {
   std::optional<double> theta;
-  if (const auto found = value.find("rope_theta"); found != value.end()) {
-    if (!found->is_number() || !(found->get<double>() > 0)) {
-      fields.fail(field + ".rope_theta",
-                  "is " + found->dump().substr(0, 80) + ", not a positive number");
+  std::optional<Llama3Scaling> llama3;
+};
+
+// rope_scaling (transformers 4) or rope_parameters (5).
+std::optional<RopeObject> take_rope_object(Fields& outer, const std::string& field) {
+  json value = outer.take(field);
+  if (value.is_null()) return std::nullopt;
+  if (!value.is_object()) outer.fail(field, "is " + value.dump().substr(0, 80) + ", not an object");
+  Fields fields = outer.inside(field, std::move(value));
+  std::string type = "default";
+  for (const char* key : {"type", "rope_type"}) {  // the second is what transformers reads first
+    const json named = fields.take(key);
+    if (named.is_null()) continue;
+    if (named != "default" && named != "llama3") {
+      fields.fail(
+          key, "is " + named.dump().substr(0, 80) + "; only \"default\" and \"llama3\" are built");
     }
-    theta = found->get<double>();
-    value.erase(found);
+    type = named;
   }
-  for (const auto& [key, unknown] : value.items()) {
-    fields.fail(field + "." + key, "is " + unknown.dump().substr(0, 80) + "; not built");
-  }
-  return theta;
+  RopeObject rope{fields.take_positive("rope_theta"), std::nullopt};
+  if (type == "llama3") rope.llama3 = take_llama3(fields);
+  fields.require_nothing_left();
+  return rope;
 }
 
-double take_rope_theta(Fields& fields) {
+RopeConfig take_rope(Fields& fields) {
   std::optional<double> theta = fields.take_positive("rope_theta");
+  std::optional<RopeObject> first;
   for (const char* field : {"rope_scaling", "rope_parameters"}) {
-    const std::optional<double> inner = take_rope_object(fields, field);
-    if (theta && inner && *theta != *inner) {
+    const std::optional<RopeObject> rope = take_rope_object(fields, field);
+    if (!rope) continue;
+    if (theta && rope->theta && *theta != *rope->theta) {
       fields.fail(std::string(field) + ".rope_theta", "differs from 'rope_theta'");
     }
-    if (inner) theta = inner;
+    if (first && first->llama3 != rope->llama3) {
+      fields.fail(field, "scales otherwise than 'rope_scaling'");
+    }
+    if (rope->theta) theta = rope->theta;
+    first = rope;
   }
-  return theta.value_or(ModelConfig{}.rope_theta);
+  return {theta.value_or(RopeConfig{}.theta), first ? first->llama3 : std::nullopt};
 }
 
-void take_sizes(Fields& fields, ModelConfig& config) {
+void take_sizes(Fields& fields, Family family, ModelConfig& config) {
   config.vocab_size = fields.take_size("vocab_size");
   config.hidden_size = fields.take_size("hidden_size");
   config.intermediate_size = fields.take_size("intermediate_size");
   config.num_hidden_layers = fields.take_size("num_hidden_layers", kLayersMax);
   config.num_attention_heads = fields.take_size("num_attention_heads");
+  constexpr std::int64_t kMistralKvHeads = 8;  // of a field that is not even null
+  const bool is_absent = family == Family::kMistral && !fields.has("num_key_value_heads");
   config.num_key_value_heads =
-      fields.take_integer("num_key_value_heads", 1, kSizeMax).value_or(config.num_attention_heads);
+      fields.take_integer("num_key_value_heads", 1, kSizeMax)
+          .value_or(is_absent ? kMistralKvHeads : config.num_attention_heads);
   const std::optional<std::int64_t> head_dim = fields.take_integer("head_dim", 1, kSizeMax);
   if (!head_dim && config.hidden_size % config.num_attention_heads != 0) {
     fields.fail("hidden_size", "is no multiple of num_attention_heads, and head_dim is missing");
@@ -225,9 +276,10 @@ ModelConfig read_model_config(const std::filesystem::path& config_json) {
   }
   Fields fields(config_json.string(), std::move(object));
   ModelConfig config;
-  check_family(fields);
-  take_sizes(fields, config);
-  config.rope_theta = take_rope_theta(fields);
+  const Family family = take_family(fields);
+  take_sizes(fields, family, config);
+  config.rope = take_rope(fields);
+  config.sliding_window = take_sliding_window(fields, family);
   config.max_positions = fields.take_integer("max_position_embeddings", 1, kSizeMax);
   config.rms_norm_eps = fields.take_positive("rms_norm_eps").value_or(config.rms_norm_eps);
   config.tie_word_embeddings = fields.take_bool("tie_word_embeddings", false);

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "trainer/data/philox.h"
+#include "trainer/ops/attention_layout.h"
+#include "trainer/ops/rope_config.h"
 
 namespace twinrun::trainer {
 
@@ -57,9 +59,11 @@ struct AttentionGrads {
   at::Tensor dq_BHTE, dk_BKTE, dv_BKTE;
 };
 
-/// Which cached positions the newest token of each row attends to: of row b the first lengths[b].
+/// Which cached positions the newest token of each row attends to: of row b the first lengths[b],
+/// with a window w the last w of these.
 struct VisiblePositions {
   std::vector<std::int64_t> lengths;
+  std::int64_t window = 0;   ///< 0: none
   std::int64_t longest = 0;  ///< the largest of lengths
   at::Tensor bias_BT;        ///< the same on the device: float32 [B, longest], 0 or -infinity
 };
@@ -105,10 +109,10 @@ class OpSet {
                                           const LoraGrads* grads, at::Tensor dx_NI,
                                           bool need_dx) = 0;
 
-  /// Cosines and sines [T, E] of the angles position theta^(-2 i / E), i = 0 .. E/2 - 1, twice side
-  /// by side; of `options`.
-  virtual std::pair<at::Tensor, at::Tensor> rope_tables(double theta, std::int64_t head_dim,
-                                                        std::int64_t length,
+  /// Cosines and sines [T, E] of the angles position x frequency i, i = 0 .. E/2 - 1, twice side by
+  /// side; of `options`.
+  virtual std::pair<at::Tensor, at::Tensor> rope_tables(const RopeConfig& rope,
+                                                        std::int64_t head_dim, std::int64_t length,
                                                         const at::TensorOptions& options) = 0;
   /// Rotates halves of each head: Su et al., arXiv:2104.09864, in the layout of Llama checkpoints.
   /// `cos`, `sin` [T, E] in the compute dtype. The backward is the rotation by the opposite angle.
@@ -118,12 +122,14 @@ class OpSet {
                                    const at::Tensor& sin_TE) = 0;
 
   /// Causal attention with softmax(q k^T / sqrt(E)) v; H is a multiple of K (grouped queries).
+  /// `layout` says what each position sees: of another segment, or before its window, nothing.
   /// Padding on the right needs no mask: no labelled position sees it.
   virtual AttentionOutput attention(const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
-                                    const at::Tensor& v_BKTE) = 0;
+                                    const at::Tensor& v_BKTE, const AttentionLayout& layout) = 0;
   virtual AttentionGrads attention_backward(const at::Tensor& do_BHTE, const at::Tensor& q_BHTE,
                                             const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
-                                            const AttentionOutput& saved) = 0;
+                                            const AttentionOutput& saved,
+                                            const AttentionLayout& layout) = 0;
 
   /// The attention of one token a row to what is cached, itself included; [B, H, E].
   virtual at::Tensor cached_attention(const at::Tensor& q_BHE, const at::Tensor& k_BKCE,

@@ -16,7 +16,13 @@ namespace {
 /// the last place of values near 1 through two blocks.
 constexpr double kTolerance = 2e-5;
 
-class DecodeTest : public testing::TestWithParam<bool> {
+/// Whether portable, and the sliding window; 0: none.
+struct DecodeCase {
+  bool portable = false;
+  std::int64_t window = 0;
+};
+
+class DecodeTest : public testing::TestWithParam<DecodeCase> {
  protected:
   DecodeTest() {
     at::manual_seed(3);
@@ -35,7 +41,7 @@ class DecodeTest : public testing::TestWithParam<bool> {
   void expect_same(const at::Tensor& found, const at::Tensor& expected, const char* what) const {
     ASSERT_EQ(found.sizes(), expected.sizes());
     ASSERT_TRUE(expected.isfinite().all().item<bool>());
-    if (GetParam()) {
+    if (GetParam().portable) {
       EXPECT_TRUE(at::equal(found.view(at::kInt), expected.view(at::kInt))) << what;
     } else {
       EXPECT_LE((found - expected).abs().max().item<double>(), kTolerance) << what;
@@ -43,15 +49,20 @@ class DecodeTest : public testing::TestWithParam<bool> {
   }
 
   const c10::InferenceMode inference_;
-  std::unique_ptr<OpSet> ops_ = GetParam() ? make_portable_ops(Isa::kAuto) : make_torch_ops();
+  std::unique_ptr<OpSet> ops_ =
+      GetParam().portable ? make_portable_ops(Isa::kAuto) : make_torch_ops();
   Adapter adapter_{tiny_config(), tiny_lora(), at::kCPU, at::kFloat};
-  Llama model_{tiny_config(), random_llama(tiny_config(), 5, at::kFloat, at::kCPU), *ops_,
-               &adapter_};
+  Llama model_{tiny_config(GetParam().window), random_llama(tiny_config(), 5, at::kFloat, at::kCPU),
+               *ops_, &adapter_};
 };
 
-INSTANTIATE_TEST_SUITE_P(Ops, DecodeTest, testing::Bool(), [](const auto& mode) {
-  return std::string(mode.param ? "Portable" : "Torch");
-});
+INSTANTIATE_TEST_SUITE_P(Ops, DecodeTest,
+                         testing::Values(DecodeCase{false, 0}, DecodeCase{true, 0},
+                                         DecodeCase{false, 4}, DecodeCase{true, 4}),
+                         [](const auto& mode) {
+                           return std::string(mode.param.portable ? "Portable" : "Torch") +
+                                  (mode.param.window > 0 ? "Window" : "");
+                         });
 
 TEST_P(DecodeTest, IsTheWholePrefixComputedAgain) {
   // Rows of different lengths, padded on the right; each goes on with tokens of its own.
@@ -102,6 +113,22 @@ TEST_P(DecodeTest, ARowDoesNotDependOnItsNeighbours) {
   const auto expected = run();
   ids[1].fill_(3);
   EXPECT_TRUE(at::equal(run(), expected));
+}
+
+TEST(Decode, AWindowReachesTheAnswer) {
+  const c10::InferenceMode inference;
+  at::manual_seed(3);
+  const auto ops = make_torch_ops();
+  const auto ids = at::randint(0, 61, {1, 9}, at::kLong);
+  const auto run = [&](std::int64_t window) {
+    Llama model(tiny_config(window), random_llama(tiny_config(), 5, at::kFloat, at::kCPU), *ops,
+                nullptr);
+    auto cache = model.make_cache({9}, 10);
+    model.hidden(ids, &cache);
+    return model.log_probs(model.decode(at::tensor({11}, at::kLong), cache));
+  };
+  EXPECT_GT((run(4) - run(0)).abs().max().item<double>(), 100 * kTolerance);
+  EXPECT_TRUE(at::equal(run(10), run(0)));
 }
 
 TEST_P(DecodeTest, RefusesMoreThanTheCacheHasRoomFor) {

@@ -51,7 +51,7 @@ TEST(ModelConfig, ReadsSmolLm2) {
   EXPECT_EQ(config.num_attention_heads, 9);
   EXPECT_EQ(config.num_key_value_heads, 3);
   EXPECT_EQ(config.head_dim, 64);
-  EXPECT_EQ(config.rope_theta, 100000.0);
+  EXPECT_EQ(config.rope.theta, 100000.0);
   EXPECT_EQ(config.rms_norm_eps, 1e-5);
   EXPECT_TRUE(config.tie_word_embeddings);
   EXPECT_EQ(config.pad_token_id, 2);
@@ -66,8 +66,125 @@ TEST(ModelConfig, ReadsWhatTransformers5Writes) {
   object["dtype"] = "float32";
   object["head_dim"] = 32;
   const ModelConfig config = read(object);
-  EXPECT_EQ(config.rope_theta, 5000.5);
+  EXPECT_EQ(config.rope.theta, 5000.5);
   EXPECT_EQ(config.head_dim, 32);
+}
+
+// As Llama-3.2-1B-Instruct's config.json reads.
+json llama32() {
+  return json::parse(R"({
+    "architectures": ["LlamaForCausalLM"], "attention_bias": false, "attention_dropout": 0.0,
+    "bos_token_id": 128000, "eos_token_id": [128001, 128008, 128009], "head_dim": 64,
+    "hidden_act": "silu", "hidden_size": 2048, "initializer_range": 0.02,
+    "intermediate_size": 8192, "max_position_embeddings": 131072, "mlp_bias": false,
+    "model_type": "llama", "num_attention_heads": 32, "num_hidden_layers": 16,
+    "num_key_value_heads": 8, "pretraining_tp": 1, "rms_norm_eps": 1e-05,
+    "rope_scaling": {"factor": 32.0, "high_freq_factor": 4.0, "low_freq_factor": 1.0,
+                     "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+    "rope_theta": 500000.0, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
+    "transformers_version": "4.45.0.dev0", "use_cache": true, "vocab_size": 128256})");
+}
+
+// As Mistral-7B-v0.1's config.json reads.
+json mistral() {
+  return json::parse(R"({
+    "architectures": ["MistralForCausalLM"], "bos_token_id": 1, "eos_token_id": 2,
+    "hidden_act": "silu", "hidden_size": 4096, "initializer_range": 0.02,
+    "intermediate_size": 14336, "max_position_embeddings": 32768, "model_type": "mistral",
+    "num_attention_heads": 32, "num_hidden_layers": 32, "num_key_value_heads": 8,
+    "rms_norm_eps": 1e-05, "rope_theta": 10000.0, "sliding_window": 4096,
+    "tie_word_embeddings": false, "torch_dtype": "bfloat16",
+    "transformers_version": "4.34.0.dev0", "use_cache": true, "vocab_size": 32000})");
+}
+
+TEST(ModelConfig, ReadsLlama32) {
+  const ModelConfig config = read(llama32());
+  EXPECT_EQ(config.rope.theta, 500000.0);
+  EXPECT_EQ(config.rope.llama3, (Llama3Scaling{.factor = 32,
+                                               .low_freq_factor = 1,
+                                               .high_freq_factor = 4,
+                                               .original_max_positions = 8192}));
+  EXPECT_EQ(config.head_dim, 64);
+  EXPECT_EQ(config.eos_token_id, 128001);
+  EXPECT_EQ(config.sliding_window, 0);
+}
+
+TEST(ModelConfig, ReadsTheScalingOfEveryTransformers) {
+  const RopeConfig expected = read(llama32()).rope;
+  json legacy = llama32();
+  legacy["rope_scaling"]["type"] = "llama3";
+  EXPECT_EQ(read(legacy).rope, expected);
+  legacy["rope_scaling"].erase("rope_type");
+  EXPECT_EQ(read(legacy).rope, expected);
+  json five = llama32();
+  five["rope_parameters"] = five["rope_scaling"];
+  five["rope_parameters"]["rope_theta"] = five["rope_theta"];
+  EXPECT_EQ(read(five).rope, expected);
+  five.erase("rope_scaling");
+  five.erase("rope_theta");
+  EXPECT_EQ(read(five).rope, expected);
+}
+
+TEST(ModelConfig, ReadsMistral) {
+  EXPECT_EQ(read(mistral()).sliding_window, 4096);
+  EXPECT_EQ(read(mistral()).num_key_value_heads, 8);
+  json object = mistral();
+  object["sliding_window"] = nullptr;
+  EXPECT_EQ(read(object).sliding_window, 0);
+  object["num_key_value_heads"] = nullptr;
+  EXPECT_EQ(read(object).num_key_value_heads, 32);
+  object.erase("sliding_window");
+  object.erase("num_key_value_heads");
+  EXPECT_EQ(read(object).sliding_window, 4096);
+  EXPECT_EQ(read(object).num_key_value_heads, 8);
+}
+
+TEST(ModelConfig, RefusesAScalingThatIsNotBuiltOrNotWhole) {
+  const auto refusal_of = [](const std::string& key, const json& value) {
+    json object = llama32();
+    object["rope_scaling"][key] = value;
+    return refusal(object);
+  };
+  for (const char* type : {"linear", "dynamic", "yarn", "longrope", "LLAMA3"}) {
+    EXPECT_THAT(refusal_of("rope_type", type),
+                HasSubstr("field 'rope_scaling.rope_type' is \"" + std::string(type) + "\"; only"));
+  }
+  for (const char* key :
+       {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"}) {
+    const std::string field = "field 'rope_scaling." + std::string(key) + "'";
+    EXPECT_THAT(refusal_of(key, nullptr), HasSubstr(field + " is missing"));
+    EXPECT_THAT(refusal_of(key, 0), HasSubstr(field));
+    EXPECT_THAT(refusal_of(key, "8"), HasSubstr(field));
+  }
+  EXPECT_THAT(refusal_of("high_freq_factor", 1.0),
+              HasSubstr("field 'rope_scaling.high_freq_factor' is not above low_freq_factor"));
+  EXPECT_THAT(refusal_of("attention_factor", 1.0),
+              HasSubstr("field 'rope_scaling.attention_factor'"));
+  json both = llama32();
+  both["rope_parameters"] = {{"rope_type", "default"}, {"rope_theta", 500000.0}};
+  EXPECT_THAT(refusal(both), HasSubstr("field 'rope_parameters' scales otherwise"));
+}
+
+TEST(ModelConfig, RefusesAWindowThatIsNone) {
+  for (const json& value : {json(0), json(-1), json(4096.5), json("4096"), json(1ULL << 40)}) {
+    json object = mistral();
+    object["sliding_window"] = value;
+    EXPECT_THAT(refusal(object), HasSubstr("field 'sliding_window' is " + value.dump()));
+  }
+  EXPECT_THAT(refusal_with("sliding_window", 4096), HasSubstr("mistral"));
+}
+
+TEST(ModelConfig, RefusesAFamilyThatIsNotBuiltOrMixed) {
+  for (const char* type : {"qwen2", "gemma2", "phi3", "mixtral", "ministral"}) {
+    EXPECT_THAT(refusal_with("model_type", type),
+                HasSubstr("field 'model_type' is \"" + std::string(type) + "\"; only"));
+  }
+  EXPECT_THAT(refusal_with("model_type", "mistral"), HasSubstr("field 'architectures'"));
+  json object = mistral();
+  object["model_type"] = "llama";
+  EXPECT_THAT(refusal(object), HasSubstr("field 'architectures'"));
+  object.erase("model_type");
+  EXPECT_THAT(refusal(object), HasSubstr("field 'model_type' is missing"));
 }
 
 TEST(ModelConfig, FillsInWhatTransformersWould) {
@@ -78,7 +195,7 @@ TEST(ModelConfig, FillsInWhatTransformersWould) {
   }
   object["eos_token_id"] = {7, 8};
   const ModelConfig config = read(object);
-  EXPECT_EQ(config.rope_theta, 10000.0);
+  EXPECT_EQ(config.rope.theta, 10000.0);
   EXPECT_EQ(config.rms_norm_eps, 1e-6);
   EXPECT_EQ(config.num_key_value_heads, 9);
   EXPECT_FALSE(config.tie_word_embeddings);
@@ -91,7 +208,7 @@ TEST(ModelConfig, FillsInWhatTransformersWould) {
 
 TEST(ModelConfig, RefusesByNameWhatIsNotBuilt) {
   const std::pair<const char*, json> refused[] = {
-      {"model_type", "mistral"},
+      {"model_type", "qwen2"},
       {"architectures", {"LlamaForSequenceClassification"}},
       {"hidden_act", "gelu"},
       {"attention_bias", true},

@@ -6,51 +6,13 @@
 
 #include <cmath>
 
+#include "tests/trainer/ops/each_op_set.h"
 #include "trainer/ops/dropout.h"
-#include "trainer/ops/op_set.h"
-#include "trainer/ops/portable/portable_ops.h"
-#include "trainer/ops/torch/torch_ops.h"
 
 namespace twinrun::trainer {
 namespace {
 
-constexpr double kRelative = 2e-5;
-
-/// |a - b| <= kRelative x the largest |b|, which must not be zero; no NaN.
-testing::AssertionResult close(const at::Tensor& a, const at::Tensor& b) {
-  if (a.sizes() != b.sizes())
-    return testing::AssertionFailure() << a.sizes() << " against " << b.sizes();
-  const auto difference = (a - b).abs().max().item<double>();
-  const auto scale = b.abs().max().item<double>();
-  if (difference <= kRelative * scale && scale > 0) return testing::AssertionSuccess();
-  return testing::AssertionFailure() << "difference " << difference << " at scale " << scale;
-}
-
-at::Tensor leaf(at::IntArrayRef shape) { return at::randn(shape).set_requires_grad(true); }
-
-/// Every implementation of the op set; the portable one with each kind of CPU kernel.
-class Ops : public testing::TestWithParam<const char*> {
- protected:
-  void SetUp() override {
-    at::manual_seed(1);
-    const std::string name = GetParam();
-    if (name == "Torch") return;
-    const auto isa = name == "PortableAvx512" ? Isa::kAvx512
-                     : name == "PortableAvx2" ? Isa::kAvx2
-                                              : Isa::kPlain;
-    ops_ = make_portable_ops(isa);
-  }
-  std::unique_ptr<OpSet> ops_ = make_torch_ops();
-};
-
-std::vector<const char*> names_of_op_sets() {
-  std::vector<const char*> names = {"Torch", "PortablePlain"};
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    names.push_back("PortableAvx2");
-  }
-  if (__builtin_cpu_supports("avx512bw")) names.push_back("PortableAvx512");
-  return names;
-}
+using Ops = OpsTest;
 
 INSTANTIATE_TEST_SUITE_P(Each, Ops, testing::ValuesIn(names_of_op_sets()),
                          [](const auto& mode) { return std::string(mode.param); });
@@ -121,9 +83,9 @@ void check_attention(OpSet& ops, std::int64_t kv_heads, std::int64_t length) {
   const auto o = at::matmul(at::softmax(scores.masked_fill(mask.logical_not(), -INFINITY), -1), vv);
   const auto dout = at::randn({2, 6, length, 64});
   o.backward(dout);
-  const auto ours = ops.attention(q.detach(), k.detach(), v.detach());
+  const auto ours = ops.attention(q.detach(), k.detach(), v.detach(), {});
   EXPECT_TRUE(close(ours.o_BHTE, o.detach()));
-  const auto d = ops.attention_backward(dout, q.detach(), k.detach(), v.detach(), ours);
+  const auto d = ops.attention_backward(dout, q.detach(), k.detach(), v.detach(), ours, {});
   EXPECT_TRUE(close(d.dq_BHTE, q.grad()));
   EXPECT_TRUE(close(d.dk_BKTE, k.grad()));
   EXPECT_TRUE(close(d.dv_BKTE, v.grad()));
@@ -138,9 +100,9 @@ TEST_P(Ops, AttentionOfOneToken) {
   const auto q = at::randn({2, 6, 1, 64}), k = at::randn({2, 6, 1, 64}),
              v = at::randn({2, 6, 1, 64});
   const auto dout = at::randn({2, 6, 1, 64});
-  const auto ours = ops_->attention(q, k, v);
+  const auto ours = ops_->attention(q, k, v, {});
   EXPECT_TRUE(close(ours.o_BHTE, v));
-  const auto d = ops_->attention_backward(dout, q, k, v, ours);
+  const auto d = ops_->attention_backward(dout, q, k, v, ours, {});
   EXPECT_TRUE(close(d.dv_BKTE, dout));
   const auto slack = (dout * v).abs().sum(-1, true) * (2 * 64 * 0x1p-24 / 8);
   EXPECT_TRUE((d.dq_BHTE.abs() <= slack * k.abs()).all().item<bool>());
@@ -154,16 +116,16 @@ void check_parts(std::int64_t rows, std::int64_t kv_heads, std::int64_t length) 
   const auto ops = make_portable_ops(Isa::kAuto);
   const auto q = at::randn({rows, 3 * kv_heads, length, 16}), dout = at::randn_like(q);
   const auto k = at::randn({rows, kv_heads, length, 16}), v = at::randn_like(k);
-  const auto whole = ops->attention(q, k, v);
-  const auto d = ops->attention_backward(dout, q, k, v, whole);
+  const auto whole = ops->attention(q, k, v, {});
+  const auto d = ops->attention_backward(dout, q, k, v, whole, {});
   for (std::int64_t row = 0; row < rows; ++row) {
     for (std::int64_t kv = 0; kv < kv_heads; ++kv) {
       const auto of_q = [&](const at::Tensor& t) {
         return t.narrow(0, row, 1).narrow(1, 3 * kv, 3);
       };
       const auto of_kv = [&](const at::Tensor& t) { return t.narrow(0, row, 1).narrow(1, kv, 1); };
-      const auto part = ops->attention(of_q(q), of_kv(k), of_kv(v));
-      const auto dp = ops->attention_backward(of_q(dout), of_q(q), of_kv(k), of_kv(v), part);
+      const auto part = ops->attention(of_q(q), of_kv(k), of_kv(v), {});
+      const auto dp = ops->attention_backward(of_q(dout), of_q(q), of_kv(k), of_kv(v), part, {});
       EXPECT_TRUE(at::equal(of_q(whole.o_BHTE), part.o_BHTE)) << row << ", " << kv;
       EXPECT_TRUE(at::equal(of_q(d.dq_BHTE), dp.dq_BHTE)) << row << ", " << kv;
       EXPECT_TRUE(at::equal(of_kv(d.dk_BKTE), dp.dk_BKTE)) << row << ", " << kv;

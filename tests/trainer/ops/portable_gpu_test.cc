@@ -198,17 +198,18 @@ TEST_F(GpuPortable, RopeAndAttention) {
       const auto gpu = [](const at::Tensor& t) {
         return t.transpose(1, 2).contiguous().cuda().transpose(1, 2);
       };
-      const auto [cos, sin] = ops_->rope_tables(1e5, 64, length, at::TensorOptions(at::kFloat));
+      const auto [cos, sin] =
+          ops_->rope_tables({.theta = 1e5}, 64, length, at::TensorOptions(at::kFloat));
       const auto x = heads(6), k = heads(kv_heads), v = heads(kv_heads), dout = heads(6);
       const auto q = ops_->rope(x, cos, sin);
       expect_same(ops_->rope(gpu(x), cos.cuda(), sin.cuda()), q, "rope");
       expect_same(ops_->rope_backward(gpu(x), cos.cuda(), sin.cuda()),
                   ops_->rope_backward(x, cos, sin), "rope backward");
-      const auto on_cpu = ops_->attention(q, k, v);
-      const auto on_gpu = ops_->attention(gpu(q), gpu(k), gpu(v));
+      const auto on_cpu = ops_->attention(q, k, v, {});
+      const auto on_gpu = ops_->attention(gpu(q), gpu(k), gpu(v), {});
       expect_same(on_gpu.o_BHTE, on_cpu.o_BHTE, "o");
-      const auto d = ops_->attention_backward(dout, q, k, v, on_cpu);
-      const auto d_gpu = ops_->attention_backward(gpu(dout), gpu(q), gpu(k), gpu(v), on_gpu);
+      const auto d = ops_->attention_backward(dout, q, k, v, on_cpu, {});
+      const auto d_gpu = ops_->attention_backward(gpu(dout), gpu(q), gpu(k), gpu(v), on_gpu, {});
       expect_same(d_gpu.dq_BHTE, d.dq_BHTE, "dq");
       expect_same(d_gpu.dk_BKTE, d.dk_BKTE, "dk");
       expect_same(d_gpu.dv_BKTE, d.dv_BKTE, "dv");

@@ -1,7 +1,9 @@
 // logits_tool MODEL_DIR IDS.json OUT.safetensors [--adapter DIR] [--dtype DTYPE]
 //
-// Logits of every position, float32 [B, T, V], as tensor "logits": for the parity tests against
-// transformers and PEFT. IDS.json is {"input_ids": [[...], ...]}, rows of one length.
+// Logits of every position, float32 [B, T, V], as tensor "logits", and the rotary tables of its T
+// positions, float32 [T, E], as "cos" and "sin": for the parity tests against transformers and
+// PEFT. IDS.json is {"input_ids": [[...], ...]}, rows of one length, and for packed samples
+// "segments": [[begin, length], ...].
 
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
@@ -33,6 +35,21 @@ std::unique_ptr<Adapter> load_adapter(const std::filesystem::path& folder, const
   return adapter;
 }
 
+std::vector<Segment> segments_of(const nlohmann::json& input) {
+  std::vector<Segment> segments;
+  for (const auto& pair : input.value("segments", nlohmann::json::array())) {
+    segments.push_back({pair.at(0), pair.at(1)});
+  }
+  return segments;
+}
+
+TensorToWrite named(const std::string& name, const at::Tensor& t) {
+  return {name,
+          "F32",
+          t.sizes().vec(),
+          {static_cast<const std::byte*>(t.const_data_ptr()), t.nbytes()}};
+}
+
 int run(const std::vector<std::string>& args) {
   if (args.size() < 3)
     throw std::runtime_error(
@@ -49,18 +66,14 @@ int run(const std::vector<std::string>& args) {
   const auto adapter = adapter_dir.empty() ? nullptr : load_adapter(adapter_dir, config, dtype);
   Llama model(config, load_llama(folder, config, dtype, at::kCPU), *ops, adapter.get());
 
-  const auto rows =
-      read_json(args[1]).at("input_ids").get<std::vector<std::vector<std::int64_t>>>();
+  const auto input = read_json(args[1]);
+  const auto rows = input.at("input_ids").get<std::vector<std::vector<std::int64_t>>>();
   std::vector<std::int64_t> flat;
   for (const auto& row : rows) flat.insert(flat.end(), row.begin(), row.end());
   const auto ids = at::tensor(flat, at::kLong).view({static_cast<std::int64_t>(rows.size()), -1});
-  const auto logits = model.logits(ids).contiguous();
-  write_safetensors(args[2],
-                    {{"logits",
-                      "F32",
-                      logits.sizes().vec(),
-                      {static_cast<const std::byte*>(logits.const_data_ptr()), logits.nbytes()}}},
-                    {});
+  const auto logits = model.logits(ids, segments_of(input)).contiguous();
+  const auto [cos, sin] = ops->rope_tables(config.rope, config.head_dim, ids.size(1), at::kFloat);
+  write_safetensors(args[2], {named("logits", logits), named("cos", cos), named("sin", sin)}, {});
   return 0;
 }
 

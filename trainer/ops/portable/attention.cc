@@ -1,51 +1,12 @@
-#include "trainer/ops/portable/attention.h"
-
-#include <ATen/ATen.h>
-
-#include <algorithm>
-#include <cmath>
+#include "trainer/ops/portable/attention_parts.h"
 
 namespace twinrun::trainer::portable {
 namespace {
-
-/// Floats of attention scores that exist at one time, per buffer.
-constexpr std::int64_t kScoresMax = std::int64_t{1} << 26;
-
-/// Part of the work of attention: rows row .. row + rows, key/value heads kv .. kv + kvs.
-struct Part {
-  std::int64_t row = 0, rows = 0, kv = 0, kvs = 0;
-};
-
-/// Cuts [rows, kv_heads] so that the scores of a part stay below kScoresMax where they can.
-template <typename Work>
-void for_parts(std::int64_t rows, std::int64_t kv_heads, std::int64_t scores_of_kv, Work work) {
-  const auto kvs_max = std::clamp<std::int64_t>(kScoresMax / scores_of_kv, 1, kv_heads);
-  const auto rows_max = kvs_max < kv_heads ? 1
-                                           : std::clamp<std::int64_t>(
-                                                 kScoresMax / (scores_of_kv * kv_heads), 1, rows);
-  for (std::int64_t row = 0; row < rows; row += rows_max) {
-    for (std::int64_t kv = 0; kv < kv_heads; kv += kvs_max) {
-      work(Part{row, std::min(rows_max, rows - row), kv, std::min(kvs_max, kv_heads - kv)});
-    }
-  }
-}
-
-float softmax_scale(std::int64_t size) {
-  return static_cast<float>(1 / std::sqrt(static_cast<double>(size)));
-}
-
-/// Floats from row to row of a matrix of scores: a multiple of four, for whole reads of four.
-std::int64_t score_stride(std::int64_t length) { return (length + 3) / 4 * 4; }
 
 at::Tensor scores_buffer(const Heads& q, std::int64_t group, const Part& part,
                          const at::Tensor& like) {
   return at::empty({part.rows * part.kvs * group, q.length, score_stride(q.length)},
                    like.options());
-}
-
-/// Where the first head of `part` starts; `group` heads of x belong to a key/value head.
-float* at_part(const Heads& x, const Part& part, std::int64_t group) {
-  return x.data + part.row * x.row_stride + part.kv * group * x.head_stride;
 }
 
 /// scores = x y^T below the diagonal, head by head; y has one head for `group` of x.
@@ -104,6 +65,82 @@ void sum_over_queries(const float* scores, const Heads& x, const Heads& d, const
   }
 }
 
+/// Causal attention of whole rows.
+void causal_attention(Backend& device, const Heads& q, const Heads& k, const Heads& v,
+                      const Heads& o, const at::Tensor& like) {
+  const auto ld = score_stride(q.length), group = q.heads / k.heads;
+  for_parts(q.rows, k.heads, group * q.length * ld, [&](const Part& part) {
+    const auto scores = scores_buffer(q, group, part, like);
+    probabilities(q, k, part, out(scores), device);
+    Gemm g{.m = q.length, .n = v.size, .k = q.length, .a = out(scores), .a_row = ld, .a_k = 1};
+    g.b = at_part(v, part, 1);
+    g.b_k = v.position_stride;
+    g.c = at_part(o, part, group);
+    g.c_row = o.position_stride;
+    g.range = KRange::kUpTo;
+    device.gemm(g, {.outer = part.rows,
+                    .inner = part.kvs * group,
+                    .a_outer = part.kvs * group * q.length * ld,
+                    .a_inner = q.length * ld,
+                    .b_outer = v.row_stride,
+                    .b_inner = v.head_stride,
+                    .c_outer = o.row_stride,
+                    .c_inner = o.head_stride,
+                    .b_group = group});
+  });
+}
+
+void causal_attention_backward(Backend& device, const Heads& dout, const Heads& q, const Heads& k,
+                               const Heads& v, const Heads& o, const HeadGrads& grads,
+                               const at::Tensor& like) {
+  const auto ld = score_stride(q.length), group = q.heads / k.heads;
+  for_parts(q.rows, k.heads, group * q.length * ld, [&](const Part& part) {
+    const auto p = scores_buffer(q, group, part, like), ds = at::empty_like(p);
+    const auto items = part.rows * part.kvs * group;
+    auto delta = at::empty({items, q.length}, like.options());
+    probabilities(q, k, part, out(p), device);
+    device.head_dots(part_of(dout, part, group), part_of(o, part, group), out(delta));
+    sum_over_queries(in(p), dout, grads.dv, part, device);
+    scores_of(dout, v, part, out(ds), device);
+    device.softmax_backward(in(p), out(ds), in(delta), softmax_scale(q.size), items, q.length, ld);
+    sum_over_queries(in(ds), q, grads.dk, part, device);
+    Gemm g{.m = q.length, .n = q.size, .k = q.length, .a = in(ds), .a_row = ld, .a_k = 1};
+    g.b = at_part(k, part, 1);
+    g.b_k = k.position_stride;
+    g.c = at_part(grads.dq, part, group);
+    g.c_row = grads.dq.position_stride;
+    g.range = KRange::kUpTo;
+    device.gemm(g, {.outer = part.rows,
+                    .inner = part.kvs * group,
+                    .a_outer = part.kvs * group * q.length * ld,
+                    .a_inner = q.length * ld,
+                    .b_outer = k.row_stride,
+                    .b_inner = k.head_stride,
+                    .c_outer = grads.dq.row_stride,
+                    .c_inner = grads.dq.head_stride,
+                    .b_group = group});
+  });
+}
+
+/// Calls work(cut) for every segment, or once for all rows; cut(x) has its positions alone.
+template <typename Work>
+void for_segments(const AttentionLayout& layout, Work work) {
+  if (layout.segments.empty()) work([](const Heads& x) { return x; });
+  for (const auto& s : layout.segments) {
+    work([&](const Heads& x) { return positions_of(x, s.begin, s.length); });
+  }
+}
+
+bool has_window(const AttentionLayout& layout, const Heads& q) {
+  return layout.window > 0 && layout.window < q.length;
+}
+
+/// Of a window the products continue what is there.
+at::Tensor new_heads(const Heads& like, const at::Tensor& x, const AttentionLayout& layout) {
+  auto result = empty_heads(like, x);
+  return layout.window > 0 ? result.zero_() : result;
+}
+
 }  // namespace
 
 const float* in(const at::Tensor& t) {
@@ -133,76 +170,40 @@ at::Tensor empty_heads(const Heads& like, const at::Tensor& x) {
 }
 
 AttentionOutput attention(Backend& device, const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
-                          const at::Tensor& v_BKTE) {
+                          const at::Tensor& v_BKTE, const AttentionLayout& layout) {
   const auto q = heads_of(q_BHTE), k = heads_of(k_BKTE), v = heads_of(v_BKTE);
-  auto result = empty_heads(q, q_BHTE);
+  auto result = new_heads(q, q_BHTE, layout);
   const auto o = heads_of(result);
-  const auto ld = score_stride(q.length), group = q.heads / k.heads;
-  for_parts(q.rows, k.heads, group * q.length * ld, [&](const Part& part) {
-    const auto scores = scores_buffer(q, group, part, q_BHTE);
-    probabilities(q, k, part, out(scores), device);
-    Gemm g{.m = q.length, .n = v.size, .k = q.length, .a = out(scores), .a_row = ld, .a_k = 1};
-    g.b = at_part(v, part, 1);
-    g.b_k = v.position_stride;
-    g.c = at_part(o, part, group);
-    g.c_row = o.position_stride;
-    g.range = KRange::kUpTo;
-    device.gemm(g, {.outer = part.rows,
-                    .inner = part.kvs * group,
-                    .a_outer = part.kvs * group * q.length * ld,
-                    .a_inner = q.length * ld,
-                    .b_outer = v.row_stride,
-                    .b_inner = v.head_stride,
-                    .c_outer = o.row_stride,
-                    .c_inner = o.head_stride,
-                    .b_group = group});
+  for_segments(layout, [&](const auto& cut) {
+    if (has_window(layout, cut(q))) {
+      window_attention(device, cut(q), cut(k), cut(v), cut(o), layout.window, q_BHTE);
+    } else {
+      causal_attention(device, cut(q), cut(k), cut(v), cut(o), q_BHTE);
+    }
   });
   return {result, {}, {}, {}};
 }
 
 AttentionGrads attention_backward(Backend& device, const at::Tensor& do_BHTE,
                                   const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
-                                  const at::Tensor& v_BKTE, const AttentionOutput& saved) {
+                                  const at::Tensor& v_BKTE, const AttentionOutput& saved,
+                                  const AttentionLayout& layout) {
   const auto q = heads_of(q_BHTE), k = heads_of(k_BKTE), v = heads_of(v_BKTE),
-             dout = heads_of(do_BHTE);
-  AttentionGrads grads{empty_heads(q, q_BHTE), empty_heads(k, k_BKTE), empty_heads(v, v_BKTE)};
-  const auto dq = heads_of(grads.dq_BHTE), dk = heads_of(grads.dk_BKTE),
-             dv = heads_of(grads.dv_BKTE);
-  const auto ld = score_stride(q.length), group = q.heads / k.heads;
-  for_parts(q.rows, k.heads, group * q.length * ld, [&](const Part& part) {
-    const auto p = scores_buffer(q, group, part, q_BHTE), ds = at::empty_like(p);
-    const auto items = part.rows * part.kvs * group;
-    auto delta = at::empty({items, q.length}, q_BHTE.options());
-    const auto part_of = [&](const Heads& x) {
-      auto cut = x;
-      cut.data = at_part(x, part, group);
-      cut.rows = part.rows;
-      cut.heads = part.kvs * group;
-      return cut;
-    };
-    probabilities(q, k, part, out(p), device);
-    device.head_dots(part_of(dout), part_of(heads_of(saved.o_BHTE)), out(delta));
-    sum_over_queries(in(p), dout, dv, part, device);
-    scores_of(dout, v, part, out(ds), device);
-    device.softmax_backward(in(p), out(ds), in(delta), softmax_scale(q.size), items, q.length, ld);
-    sum_over_queries(in(ds), q, dk, part, device);
-    Gemm g{.m = q.length, .n = q.size, .k = q.length, .a = in(ds), .a_row = ld, .a_k = 1};
-    g.b = at_part(k, part, 1);
-    g.b_k = k.position_stride;
-    g.c = at_part(dq, part, group);
-    g.c_row = dq.position_stride;
-    g.range = KRange::kUpTo;
-    device.gemm(g, {.outer = part.rows,
-                    .inner = part.kvs * group,
-                    .a_outer = part.kvs * group * q.length * ld,
-                    .a_inner = q.length * ld,
-                    .b_outer = k.row_stride,
-                    .b_inner = k.head_stride,
-                    .c_outer = dq.row_stride,
-                    .c_inner = dq.head_stride,
-                    .b_group = group});
+             dout = heads_of(do_BHTE), o = heads_of(saved.o_BHTE);
+  AttentionGrads result{new_heads(q, q_BHTE, layout), new_heads(k, k_BKTE, layout),
+                        new_heads(v, v_BKTE, layout)};
+  const auto dq = heads_of(result.dq_BHTE), dk = heads_of(result.dk_BKTE),
+             dv = heads_of(result.dv_BKTE);
+  for_segments(layout, [&](const auto& cut) {
+    const HeadGrads grads{cut(dq), cut(dk), cut(dv)};
+    if (has_window(layout, cut(q))) {
+      window_attention_backward(device, cut(dout), cut(q), cut(k), cut(v), cut(o), grads,
+                                layout.window, q_BHTE);
+    } else {
+      causal_attention_backward(device, cut(dout), cut(q), cut(k), cut(v), cut(o), grads, q_BHTE);
+    }
   });
-  return grads;
+  return result;
 }
 
 at::Tensor cached_attention(Backend& device, const at::Tensor& q_BHE, const at::Tensor& k_BKCE,
@@ -212,8 +213,9 @@ at::Tensor cached_attention(Backend& device, const at::Tensor& q_BHE, const at::
   const auto ld = score_stride(visible.longest);
   auto o = at::empty_like(q_BHE), scores = at::empty({heads, ld}, q_BHE.options());
   for (std::size_t row = 0; row < visible.lengths.size(); ++row) {
-    const auto b = static_cast<std::int64_t>(row), length = visible.lengths[row];
-    const auto cached = b * kv_heads * capacity * size, at_row = b * heads * size;
+    const auto b = static_cast<std::int64_t>(row), all = visible.lengths[row];
+    const auto length = visible.window > 0 ? std::min(visible.window, all) : all;
+    const auto cached = (b * kv_heads * capacity + all - length) * size, at_row = b * heads * size;
     Gemm dots{.m = group, .n = length, .k = size, .a = in(q_BHE) + at_row};
     dots.a_row = size;
     dots.b = in(k_BKCE) + cached;

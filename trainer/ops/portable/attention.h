@@ -21,10 +21,11 @@ at::Tensor empty_heads(const Heads& like, const at::Tensor& x);
 /// Causal attention and its gradients as OpSet has them, in the orders of docs/numerics.md,
 /// "Portable". Nothing but the output is kept: the backward computes the probabilities again.
 AttentionOutput attention(Backend& device, const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
-                          const at::Tensor& v_BKTE);
+                          const at::Tensor& v_BKTE, const AttentionLayout& layout);
 AttentionGrads attention_backward(Backend& device, const at::Tensor& do_BHTE,
                                   const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
-                                  const at::Tensor& v_BKTE, const AttentionOutput& saved);
+                                  const at::Tensor& v_BKTE, const AttentionOutput& saved,
+                                  const AttentionLayout& layout);
 
 /// One token a row against the cache, as OpSet has it: the bits of row `lengths[b]` - 1 of
 /// attention().

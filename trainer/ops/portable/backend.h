@@ -50,6 +50,9 @@ class Backend {
                             std::int64_t ld) = 0;
   virtual void softmax_backward(const float* p, float* dp, const float* delta, float scale,
                                 std::int64_t items, std::int64_t length, std::int64_t ld) = 0;
+  /// As softmax_backward, of rows of softmax_rows.
+  virtual void softmax_backward_rows(const float* p, float* dp, const float* delta, float scale,
+                                     std::int64_t rows, std::int64_t cols, std::int64_t ld) = 0;
   /// out[(b H + h) T + t] = dot(x, y) over E.
   virtual void head_dots(const Heads& x, const Heads& y, float* out) = 0;
 

@@ -128,6 +128,15 @@ class CpuBackend final : public Backend {
     });
   }
 
+  void softmax_backward_rows(const float* p, float* dp, const float* delta, float scale,
+                             std::int64_t rows, std::int64_t cols, std::int64_t ld) override {
+    spread(rows, row_grain(cols), [&](std::int64_t begin, std::int64_t end) {
+      for (auto row = begin; row < end; ++row) {
+        kernels_.softmax_backward(p + row * ld, dp + row * ld, delta[row], scale, cols - 1);
+      }
+    });
+  }
+
   void head_dots(const Heads& x, const Heads& y, float* out) override {
     spread(x.rows * x.heads * x.length, row_grain(x.size),
            [&](std::int64_t begin, std::int64_t end) {

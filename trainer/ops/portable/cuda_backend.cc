@@ -46,6 +46,11 @@ class CudaBackend final : public Backend {
     check(softmax_backward_cuda(p, dp, delta, scale, items, length, ld, stream_()),
           "softmax backward");
   }
+  void softmax_backward_rows(const float* p, float* dp, const float* delta, float scale,
+                             std::int64_t rows, std::int64_t cols, std::int64_t ld) override {
+    check(softmax_backward_rows_cuda(p, dp, delta, scale, rows, cols, ld, stream_()),
+          "softmax backward of rows");
+  }
   void head_dots(const Heads& x, const Heads& y, float* out) override {
     check(head_dots_cuda(x, y, out, stream_()), "dots of heads");
   }

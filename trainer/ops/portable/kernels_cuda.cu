@@ -133,17 +133,26 @@ __global__ void log_softmax_kernel(float* logits, std::int64_t rows, std::int64_
   for (std::int64_t i = lane(); i < cols; i += kWarp) logits[i] = (logits[i] - max) - log_total;
 }
 
+/// n of p's gradients become those of the scores.
+__device__ void softmax_backward_row(const float* p, float* dp, float delta, float scale,
+                                     std::int64_t n) {
+  for (std::int64_t i = lane(); i < n; i += kWarp) {
+    dp[i] = softmax_backward_element(p[i], dp[i], delta, scale);
+  }
+}
+
 __global__ void softmax_backward_kernel(const float* p, float* dp, const float* delta, float scale,
                                         std::int64_t rows, std::int64_t length, std::int64_t ld) {
   const auto row = warp_row();
   if (row >= rows) return;
-  p += row * ld;
-  dp += row * ld;
-  const auto n = row % length + 1;
-  const float d = delta[row];
-  for (std::int64_t i = lane(); i < n; i += kWarp) {
-    dp[i] = softmax_backward_element(p[i], dp[i], d, scale);
-  }
+  softmax_backward_row(p + row * ld, dp + row * ld, delta[row], scale, row % length + 1);
+}
+
+__global__ void softmax_backward_rows_kernel(const float* p, float* dp, const float* delta,
+                                             float scale, std::int64_t rows, std::int64_t cols,
+                                             std::int64_t ld) {
+  const auto row = warp_row();
+  if (row < rows) softmax_backward_row(p + row * ld, dp + row * ld, delta[row], scale, cols);
 }
 
 __global__ void head_dots_kernel(Heads x, Heads y, float* out, std::int64_t rows) {
@@ -298,6 +307,13 @@ cudaError_t softmax_backward_cuda(const float* p, float* dp, const float* delta,
                                   cudaStream_t stream) {
   return rows_of_warps(softmax_backward_kernel, items * length, stream, p, dp, delta, scale,
                        items * length, length, ld);
+}
+
+cudaError_t softmax_backward_rows_cuda(const float* p, float* dp, const float* delta, float scale,
+                                       std::int64_t rows, std::int64_t cols, std::int64_t ld,
+                                       cudaStream_t stream) {
+  return rows_of_warps(softmax_backward_rows_kernel, rows, stream, p, dp, delta, scale, rows, cols,
+                       ld);
 }
 
 cudaError_t head_dots_cuda(const Heads& x, const Heads& y, float* out, cudaStream_t stream) {

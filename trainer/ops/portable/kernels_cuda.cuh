@@ -21,6 +21,9 @@ cudaError_t softmax_rows_cuda(float* s, float scale, std::int64_t rows, std::int
 cudaError_t softmax_backward_cuda(const float* p, float* dp, const float* delta, float scale,
                                   std::int64_t items, std::int64_t length, std::int64_t ld,
                                   cudaStream_t stream);
+cudaError_t softmax_backward_rows_cuda(const float* p, float* dp, const float* delta, float scale,
+                                       std::int64_t rows, std::int64_t cols, std::int64_t ld,
+                                       cudaStream_t stream);
 cudaError_t head_dots_cuda(const Heads& x, const Heads& y, float* out, cudaStream_t stream);
 cudaError_t swiglu_cuda(const float* gate, const float* up, float* y, std::int64_t n,
                         cudaStream_t stream);

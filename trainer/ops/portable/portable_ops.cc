@@ -91,11 +91,11 @@ class PortableOps final : public OpSet {
     return dx_NI;
   }
 
-  std::pair<at::Tensor, at::Tensor> rope_tables(double theta, std::int64_t head_dim,
+  std::pair<at::Tensor, at::Tensor> rope_tables(const RopeConfig& rope, std::int64_t head_dim,
                                                 std::int64_t length,
                                                 const at::TensorOptions& options) override {
     auto cos = at::empty({length, head_dim / 2}, at::kFloat), sin = at::empty_like(cos);
-    portable::rope_table(theta, head_dim, length, out(cos), out(sin));
+    portable::rope_table(rope, head_dim, length, out(cos), out(sin));
     const auto both = [&](const at::Tensor& half) { return at::cat({half, half}, -1).to(options); };
     return {both(cos), both(sin)};
   }
@@ -111,14 +111,15 @@ class PortableOps final : public OpSet {
   }
 
   AttentionOutput attention(const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
-                            const at::Tensor& v_BKTE) override {
-    return portable::attention(on(q_BHTE), q_BHTE, k_BKTE, v_BKTE);
+                            const at::Tensor& v_BKTE, const AttentionLayout& layout) override {
+    return portable::attention(on(q_BHTE), q_BHTE, k_BKTE, v_BKTE, layout);
   }
 
   AttentionGrads attention_backward(const at::Tensor& do_BHTE, const at::Tensor& q_BHTE,
                                     const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
-                                    const AttentionOutput& saved) override {
-    return portable::attention_backward(on(q_BHTE), do_BHTE, q_BHTE, k_BKTE, v_BKTE, saved);
+                                    const AttentionOutput& saved,
+                                    const AttentionLayout& layout) override {
+    return portable::attention_backward(on(q_BHTE), do_BHTE, q_BHTE, k_BKTE, v_BKTE, saved, layout);
   }
 
   at::Tensor cached_attention(const at::Tensor& q_BHE, const at::Tensor& k_BKCE,

@@ -60,9 +60,24 @@ DoubleDouble exp_of(DoubleDouble x) {
   return {std::ldexp(series.hi, exponent), std::ldexp(series.lo, exponent)};
 }
 
+/// Llama3Scaling of the frequency f. The function has no jump, so an error in `turns` that takes
+/// the other branch changes the result by no more than that error does.
+DoubleDouble scaled(DoubleDouble f, const Llama3Scaling& l) {
+  constexpr DoubleDouble kTwoPi = {0x1.921fb54442d18p+2, 0x1.1a62633145c07p-52};
+  const auto positions = static_cast<double>(l.original_max_positions);
+  const DoubleDouble turns = quotient(DoubleDouble{positions, 0} * f, kTwoPi);
+  const DoubleDouble slow = quotient(f, {l.factor, 0});
+  if (turns.hi < l.low_freq_factor) return slow;
+  if (turns.hi > l.high_freq_factor) return f;
+  const DoubleDouble s = quotient(sum(turns, {-l.low_freq_factor, 0}),
+                                  sum({l.high_freq_factor, 0}, {-l.low_freq_factor, 0}));
+  return sum(slow * sum({1, 0}, {-s.hi, -s.lo}), f * s);
+}
+
 }  // namespace
 
-float portable_inv_freq(double theta, std::int64_t index, std::int64_t head_dim) {
+float portable_inv_freq(const RopeConfig& rope, std::int64_t index, std::int64_t head_dim) {
+  const double theta = rope.theta;
   const std::string where = "theta " + std::to_string(theta) + ", index " + std::to_string(index) +
                             ", head_dim " + std::to_string(head_dim);
   const std::int64_t half = head_dim / 2;
@@ -73,9 +88,11 @@ float portable_inv_freq(double theta, std::int64_t index, std::int64_t head_dim)
   }
   const DoubleDouble exponent = quotient(
       log_of(theta) * DoubleDouble{-static_cast<double>(index), 0}, {static_cast<double>(half), 0});
-  const DoubleDouble value = exp_of(exponent);
-  // 104 bits less those lost to |exponent| < 2^10 and to some hundred roundings.
-  const double error = value.hi * 0x1p-80;
+  const DoubleDouble plain = exp_of(exponent);
+  const DoubleDouble value = rope.llama3 ? scaled(plain, *rope.llama3) : plain;
+  // 104 bits less those lost to |exponent| < 2^10 and to some hundred roundings; scaling may lose
+  // ten more, to a small difference of its factors.
+  const double error = value.hi * (rope.llama3 ? 0x1p-70 : 0x1p-80);
   const auto rounded = [&](double change) {
     return static_cast<float>(round_to_odd(quick_two_sum(value.hi, value.lo + change)));
   };
@@ -85,10 +102,11 @@ float portable_inv_freq(double theta, std::int64_t index, std::int64_t head_dim)
   return rounded(0);
 }
 
-void rope_table(double theta, std::int64_t head_dim, std::int64_t length, float* cos, float* sin) {
+void rope_table(const RopeConfig& rope, std::int64_t head_dim, std::int64_t length, float* cos,
+                float* sin) {
   std::vector<float> inv_freq;
   for (std::int64_t i = 0; i < head_dim / 2; ++i) {
-    inv_freq.push_back(portable_inv_freq(theta, i, head_dim));
+    inv_freq.push_back(portable_inv_freq(rope, i, head_dim));
   }
   for (std::int64_t position = 0; position < length; ++position) {
     for (const float frequency : inv_freq) {

@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <numbers>
 
 #include "trainer/ops/dropout.h"
+#include "trainer/ops/torch/attention.h"
 #include "trainer/ops/torch/lt_products.h"
 #include "trainer/ops/torch/token_parts.h"
 
@@ -14,24 +16,21 @@ namespace {
 /// Rows of logits that exist at one time: 1,024 x 49,152 float32 are 200 MB.
 constexpr std::int64_t kLossChunkRows = 1024;
 
-/// k or v of K heads as H heads, each repeated for the queries of its group.
-at::Tensor expand_heads(const at::Tensor& x_BKTE, std::int64_t heads) {
-  const auto groups = heads / x_BKTE.size(1);
-  if (groups == 1) return x_BKTE;
-  return x_BKTE.unsqueeze(2)
-      .expand({x_BKTE.size(0), x_BKTE.size(1), groups, x_BKTE.size(2), x_BKTE.size(3)})
-      .reshape({x_BKTE.size(0), heads, x_BKTE.size(2), x_BKTE.size(3)});
-}
-
-/// The gradient of expand_heads: the sum over the heads of a group, ascending.
-at::Tensor sum_heads(const at::Tensor& dx_BHTE, std::int64_t kv_heads) {
-  const auto groups = dx_BHTE.size(1) / kv_heads;
-  if (groups == 1) return dx_BHTE;
-  const auto grouped =
-      dx_BHTE.reshape({dx_BHTE.size(0), kv_heads, groups, dx_BHTE.size(2), dx_BHTE.size(3)});
-  auto sum = grouped.select(2, 0).to(at::kFloat, /*non_blocking=*/false, /*copy=*/true);
-  for (std::int64_t g = 1; g < groups; ++g) sum.add_(grouped.select(2, g));
-  return sum.to(dx_BHTE.scalar_type());
+/// In float32, operation by operation as transformers computes it: the same bits.
+at::Tensor inv_freq(const RopeConfig& rope, std::int64_t head_dim) {
+  const auto exponent = at::arange(0, head_dim, 2, at::kFloat) / static_cast<double>(head_dim);
+  const auto f = at::pow(rope.theta, exponent).reciprocal();
+  if (!rope.llama3) return f;
+  const auto& l = *rope.llama3;
+  const auto positions = static_cast<double>(l.original_max_positions);
+  const auto wavelength = f.reciprocal() * (2 * std::numbers::pi);
+  const auto is_low = wavelength > positions / l.low_freq_factor;
+  const auto is_high = wavelength < positions / l.high_freq_factor;
+  const auto slowed = at::where(is_low, f / l.factor, f);
+  const auto smooth = (wavelength.reciprocal() * positions - l.low_freq_factor) /
+                      (l.high_freq_factor - l.low_freq_factor);
+  const auto between = at::rsub(smooth, 1) * slowed / l.factor + smooth * slowed;
+  return at::where(is_low.logical_or(is_high), slowed, between);
 }
 
 class TorchOps final : public OpSet {
@@ -92,13 +91,11 @@ class TorchOps final : public OpSet {
     return dx_NI;
   }
 
-  std::pair<at::Tensor, at::Tensor> rope_tables(double theta, std::int64_t head_dim,
+  std::pair<at::Tensor, at::Tensor> rope_tables(const RopeConfig& rope, std::int64_t head_dim,
                                                 std::int64_t length,
                                                 const at::TensorOptions& options) override {
     // In float32 on the host, as transformers computes them; then as `options` say.
-    const auto exponent = at::arange(0, head_dim, 2, at::kFloat) / static_cast<double>(head_dim);
-    const auto inv_freq = at::pow(theta, exponent).reciprocal();
-    const auto angles = at::outer(at::arange(length, at::kFloat), inv_freq);
+    const auto angles = at::outer(at::arange(length, at::kFloat), inv_freq(rope, head_dim));
     const auto both = at::cat({angles, angles}, -1);
     return {both.cos().to(options), both.sin().to(options)};
   }
@@ -121,64 +118,20 @@ class TorchOps final : public OpSet {
   }
 
   AttentionOutput attention(const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
-                            const at::Tensor& v_BKTE) override {
-    const auto k = expand_heads(k_BKTE, q_BHTE.size(1));
-    const auto v = expand_heads(v_BKTE, q_BHTE.size(1));
-    if (!q_BHTE.is_cuda()) {
-      auto [o, lse] = at::_scaled_dot_product_flash_attention_for_cpu(q_BHTE, k, v, 0.0, true);
-      return {o, lse, {}, {}};
-    }
-    if (q_BHTE.scalar_type() == at::kFloat) {  // flash takes half precision only
-      auto [o, lse, seed, offset] = at::_scaled_dot_product_efficient_attention(
-          q_BHTE, k, v, /*attn_bias=*/std::nullopt, /*compute_log_sumexp=*/true, 0.0, true);
-      return {o, lse, seed, offset};
-    }
-    auto out = at::_scaled_dot_product_flash_attention(q_BHTE, k, v, 0.0, true);
-    return {std::get<0>(out), std::get<1>(out), std::get<6>(out), std::get<7>(out)};
+                            const at::Tensor& v_BKTE, const AttentionLayout& layout) override {
+    return torch_attention(q_BHTE, k_BKTE, v_BKTE, layout);
   }
 
   AttentionGrads attention_backward(const at::Tensor& do_BHTE, const at::Tensor& q_BHTE,
                                     const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
-                                    const AttentionOutput& saved) override {
-    // Called by name, both GPU functions ask at::globalContext() for deterministicAlgorithms():
-    // flash then orders its additions to dq, memory-efficient does not split the keys. The one for
-    // the CPU has one writer an element.
-    const auto k = expand_heads(k_BKTE, q_BHTE.size(1));
-    const auto v = expand_heads(v_BKTE, q_BHTE.size(1));
-    at::Tensor dq, dk, dv;
-    if (!q_BHTE.is_cuda()) {
-      std::tie(dq, dk, dv) = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-          do_BHTE, q_BHTE, k, v, saved.o_BHTE, saved.logsumexp, 0.0, true);
-    } else if (q_BHTE.scalar_type() == at::kFloat) {
-      std::tie(dq, dk, dv, std::ignore) = at::_scaled_dot_product_efficient_attention_backward(
-          do_BHTE, q_BHTE, k, v, /*attn_bias=*/{}, saved.o_BHTE, saved.logsumexp, saved.philox_seed,
-          saved.philox_offset, 0.0, {true, true, true, false}, true);
-    } else {
-      std::tie(dq, dk, dv) = at::_scaled_dot_product_flash_attention_backward(
-          do_BHTE, q_BHTE, k, v, saved.o_BHTE, saved.logsumexp, {}, {}, q_BHTE.size(2), k.size(2),
-          0.0, true, saved.philox_seed, saved.philox_offset);
-    }
-    return {dq, sum_heads(dk, k_BKTE.size(1)), sum_heads(dv, v_BKTE.size(1))};
+                                    const AttentionOutput& saved,
+                                    const AttentionLayout& layout) override {
+    return torch_attention_backward(do_BHTE, q_BHTE, k_BKTE, v_BKTE, saved, layout);
   }
 
   at::Tensor cached_attention(const at::Tensor& q_BHE, const at::Tensor& k_BKCE,
                               const at::Tensor& v_BKCE, const VisiblePositions& visible) override {
-    // A row of queries over a short cache: two small products in float32. The vendor's attention
-    // kernels want heads repeated, or take no bias.
-    const auto rows = k_BKCE.size(0), kv_heads = k_BKCE.size(1), size = k_BKCE.size(3);
-    const auto group = q_BHE.size(1) / kv_heads, length = visible.longest;
-    const auto cached = [&](const at::Tensor& x) {
-      return x.view({rows * kv_heads, -1, size}).narrow(1, 0, length).to(at::kFloat);
-    };
-    const auto bias = visible.bias_BT.view({rows, 1, 1, length})
-                          .expand({rows, kv_heads, group, length})
-                          .reshape({rows * kv_heads, group, length});
-    const auto q = q_BHE.to(at::kFloat).view({rows * kv_heads, group, size});
-    const auto scores = at::baddbmm(bias, q, cached(k_BKCE).transpose(1, 2), 1,
-                                    1 / std::sqrt(static_cast<double>(size)));
-    return at::bmm(at::softmax(scores, -1), cached(v_BKCE))
-        .to(q_BHE.scalar_type())
-        .view(q_BHE.sizes());
+    return torch_cached_attention(q_BHE, k_BKCE, v_BKCE, visible);
   }
 
   at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) override {
