@@ -3,7 +3,7 @@
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
-from transformers import LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 from parity import Parity, group_digest, read_steps
 
@@ -15,7 +15,7 @@ def main():
     bases = {
         "SmolLM2": parity.smollm2,
         "random, not tied": parity.tiny_model("untied", tied=False, vocab_size=49152),
-    }
+    } | parity.families(vocab_size=49152)
     for name, folder in bases.items():
         run = parity.train(parity.config(folder, steps=2, lr=1e-2))
         saved = load_file(run / "adapter/adapter_model.safetensors")
@@ -25,7 +25,7 @@ def main():
             1,
             int(group_digest(saved) != recorded),
         )
-        base = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
         torch.manual_seed(2)
         input_ids = torch.randint(base.config.vocab_size, (2, 32))
         with torch.no_grad():

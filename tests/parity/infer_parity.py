@@ -1,5 +1,5 @@
 """Answers of twinrun-train against a reference that ci/make-reference writes with transformers and
-PEFT: SmolLM2 and a small random Llama, each with an adapter that we trained.
+PEFT: SmolLM2, a small random Llama and a small random Mistral, each with an adapter that we trained.
 
 The bound. tests/parity/logits_parity.py allows logits to differ by 1e-4 in float32. A
 log-probability is a logit less the logarithm of a sum of exponentials, and that logarithm moves by
@@ -12,7 +12,7 @@ import json
 import shutil
 import sys
 
-from parity import Parity, from_bits
+from parity import WINDOW, Parity, from_bits
 
 BOUND = 2e-4
 NEW_TOKENS = 24
@@ -99,6 +99,9 @@ def main():
     bases = {
         "SmolLM2": parity.smollm2,
         "random, not tied": parity.tiny_model("untied", tied=False, vocab_size=49152),
+        f"Mistral, window {WINDOW}": parity.tiny_model(
+            "mistral", tied=False, vocab_size=49152, window=WINDOW
+        ),
     }
     for name, model in bases.items():
         config = parity.config(model, steps=2, lr=2e-3)

@@ -11,11 +11,21 @@ import tempfile
 
 import torch
 from safetensors.torch import load_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM
 from transformers.utils import logging
 
 MODEL_FILES = ("config.json", "model.safetensors.index.json")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+
+# Of 8 frequencies of a head of 16 at theta 50000 all three kinds: kept, between, slowed.
+LLAMA3_ROPE = {
+    "rope_type": "llama3",
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 256,
+}
+WINDOW = 12  # of the random Mistral: shorter than the inputs here
 
 
 class Parity:
@@ -65,12 +75,16 @@ class Parity:
 
     def logits(self, model, input_ids, adapter=None):
         """Our float32 logits [B, T, V] of `input_ids` [B, T]."""
+        return self.logits_and_tables(model, input_ids, adapter)["logits"]
+
+    def logits_and_tables(self, model, input_ids, adapter=None, segments=()):
+        """`logits`, and the rotary tables `cos` and `sin` [T, E]; segments: (begin, length)."""
         ids = self.scratch / "ids.json"
         out = self.scratch / "logits.safetensors"
-        ids.write_text(json.dumps({"input_ids": input_ids.tolist()}))
+        ids.write_text(json.dumps({"input_ids": input_ids.tolist(), "segments": list(segments)}))
         command = [self.build / "tests/logits_tool", model, ids, out, "--dtype", "float32"]
         self.call(command + (["--adapter", adapter] if adapter else []))
-        return load_file(out)["logits"]
+        return load_file(out)
 
     @staticmethod
     def call(command):
@@ -78,14 +92,26 @@ class Parity:
         if done.returncode != 0:
             sys.exit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stderr}")
 
-    def tiny_model(self, name, *, tied, dtype=torch.float32, vocab_size=512, shard_size="5GB"):
+    def tiny_model(
+        self,
+        name,
+        *,
+        tied,
+        dtype=torch.float32,
+        vocab_size=512,
+        shard_size="5GB",
+        rope=None,
+        window=None,
+    ):
         """A random Llama with grouped-query attention, saved as a Hugging Face folder.
 
-        Norm weights are random too and the others larger than at a usual start, so that logits of
-        several units come out and a weight that is left out shows.
+        `rope` scales its rotary frequencies; with a `window` it is a Mistral. Norm weights are
+        random too and the others larger than at a usual start, so that logits of several units
+        come out and a weight that is left out shows.
         """
         torch.manual_seed(7)
-        config = LlamaConfig(
+        family = LlamaConfig if window is None else MistralConfig
+        config = family(
             vocab_size=vocab_size,
             hidden_size=96,
             intermediate_size=160,
@@ -99,9 +125,10 @@ class Parity:
             bos_token_id=1,
             eos_token_id=2,
             pad_token_id=2,
-            rope_parameters={"rope_type": "default", "rope_theta": 50000.0},
+            rope_parameters={"rope_theta": 50000.0} | (rope or {"rope_type": "default"}),
+            **({} if window is None else {"sliding_window": window}),
         )
-        model = LlamaForCausalLM(config)
+        model = (LlamaForCausalLM if window is None else MistralForCausalLM)(config)
         with torch.no_grad():
             for parameter in model.parameters():
                 noise = torch.randn_like(parameter)
@@ -111,6 +138,25 @@ class Parity:
         for file in TOKENIZER_FILES:
             (folder / file).write_bytes((self.smollm2 / file).read_bytes())
         return folder
+
+    def families(self, **options):
+        """name -> folder of a random model of every kind but the plain Llama."""
+        return {
+            "llama3 rope scaling, float16 in shards": self.tiny_model(
+                "llama3",
+                tied=False,
+                dtype=torch.float16,
+                shard_size="200KB",
+                rope=LLAMA3_ROPE,
+                **options,
+            ),
+            "llama3 rope scaling, tied": self.tiny_model(
+                "llama3-tied", tied=True, rope=LLAMA3_ROPE, **options
+            ),
+            f"Mistral, window {WINDOW}": self.tiny_model(
+                "mistral", tied=False, window=WINDOW, **options
+            ),
+        }
 
     def config(
         self,

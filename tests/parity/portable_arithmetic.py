@@ -92,16 +92,26 @@ sin = correctly_rounded(np.sin, mpmath.sin)
 cos = correctly_rounded(np.cos, mpmath.cos)
 
 
-def rope_table(theta, head_dim, positions):
-    """Cosines and sines, each [positions, head_dim / 2]."""
+def scaled(frequency, rope):
+    """llama3 scaling of an mpmath frequency."""
+    low, high = mpmath.mpf(rope["low_freq_factor"]), mpmath.mpf(rope["high_freq_factor"])
+    turns = rope["original_max_position_embeddings"] * frequency / (2 * mpmath.pi)
+    slow = frequency / mpmath.mpf(rope["factor"])
+    if turns < low:
+        return slow
+    if turns > high:
+        return frequency
+    s = (turns - low) / (high - low)
+    return (1 - s) * slow + s * frequency
+
+
+def rope_table(theta, head_dim, positions, rope=None):
+    """Cosines and sines, each [positions, head_dim / 2]; `rope`: parameters of llama3 scaling."""
     with mpmath.workprec(300):
-        frequencies = np.array(
-            [
-                nearest_float32(mpmath.mpf(theta) ** (mpmath.mpf(-2 * i) / head_dim))
-                for i in range(head_dim // 2)
-            ],
-            F32,
-        )
+        exact = [mpmath.mpf(theta) ** (mpmath.mpf(-2 * i) / head_dim) for i in range(head_dim // 2)]
+        if rope:
+            exact = [scaled(frequency, rope) for frequency in exact]
+        frequencies = np.array([nearest_float32(frequency) for frequency in exact], F32)
     angles = np.arange(positions).astype(F32)[:, None] * frequencies
     return cos(angles), sin(angles)
 

@@ -31,6 +31,19 @@ RANDOM_MODEL = {
     "pad_token_id": 0,
 }
 
+# A window that is shorter than the rows, and of 10 frequencies all kinds that scaling knows.
+MISTRAL = RANDOM_MODEL | {
+    "model_type": "mistral",
+    "sliding_window": 5,
+    "rope_scaling": {
+        "rope_type": "llama3",
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64,
+    },
+}
+
 RANDOM_SEED = 2**40 + 11
 SYNTHETIC = {"samples": 13, "length": 16, "vocab_size": VOCABULARY, "seed": 5}
 
@@ -106,10 +119,10 @@ def portable(config, *, dropout, alpha=6, max_grad_norm=0.05, targets="all-linea
     return config
 
 
-def random_config(parity, **train):
+def random_config(parity, model=RANDOM_MODEL, **train):
     """Of a run with `init: random` and synthetic data."""
-    path = parity.scratch / "config.json"
-    path.write_text(json.dumps(RANDOM_MODEL))
+    path = parity.scratch / f"{model['model_type']}.json"
+    path.write_text(json.dumps(model))
     config = portable(parity.config(parity.scratch, rank=4, lr=1e-2, **train), dropout=0.05)
     del config["identity"]["tokenizer"]
     config["identity"]["model"] = {
@@ -138,14 +151,14 @@ def random_shapes():
     return shapes
 
 
-def random_case(parity):
+def random_case(parity, name="random", model=RANDOM_MODEL):
     """Three micro-batches, so that their order shows; the third step begins another epoch."""
     config = random_config(
-        parity, steps=STEPS, batch_size=2, accumulation=3, weight_decay=0.01, warmup_steps=1
+        parity, model, steps=STEPS, batch_size=2, accumulation=3, weight_decay=0.01, warmup_steps=1
     )
     weights = random_weights(random_shapes(), RANDOM_SEED)
     data = synthetic_data(**SYNTHETIC)
-    return Case("random", parity.train(config), config, RANDOM_MODEL, weights, data)
+    return Case(name, parity.train(config), config, model, weights, data)
 
 
 def schedule_cases(parity):

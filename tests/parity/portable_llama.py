@@ -33,6 +33,7 @@ class Llama(Arithmetic):
         self.head_dim = config.get("head_dim") or config["hidden_size"] // self.heads
         self.c = f32(1 / math.sqrt(self.head_dim))
         self.eps = f32(config["rms_norm_eps"])
+        self.window = config.get("sliding_window")  # None: none
         self.gradients = {}
 
     # RMSNorm
@@ -120,13 +121,20 @@ class Llama(Arithmetic):
         """Key or value heads [B, G, T, E], each once for every query head of its group."""
         return np.repeat(x, self.heads // self.groups, 1)
 
+    def first_key(self, i):
+        """Of query i, within its window."""
+        return max(0, i - self.window + 1) if self.window else 0
+
     def attention(self, q, k, v):
         """q [B, H, T, E], k and v [B, G, T, E] -> o [B, H, T, E], P [B, H, T, T]"""
         length = q.shape[2]
         k, v = self.of_query_heads(k), self.of_query_heads(v)
         s = self.product(q, transposed(k)) * self.c
-        s = np.where(np.tri(length, dtype=bool), s, F32(-np.inf))
-        e = exp(s - s.max(-1, keepdims=True))  # +0 at j > i, which no lane sees
+        seen = np.tri(length, dtype=bool)
+        if self.window:
+            seen &= ~np.tri(length, k=-self.window, dtype=bool)
+        s = np.where(seen, s, F32(-np.inf))
+        e = exp(s - s.max(-1, keepdims=True))  # +0 where it sees nothing, which changes no sum
         probabilities = self.quotient(e, self.lane_sum(e)[..., None])
         return self.causal_chain(probabilities, v), probabilities
 
@@ -134,21 +142,23 @@ class Llama(Arithmetic):
         return e / total
 
     def causal_chain(self, weights, x):
-        """Of row i: the chain over j = 0 ... i of weights_ij x_j."""
+        """Of row i: the chain over the j that it sees, ascending, of weights_ij x_j."""
         out = np.zeros_like(x)
-        for j in range(x.shape[2]):
-            out[:, :, j:] = fma(weights[:, :, j:, j, None], x[:, :, None, j], out[:, :, j:])
+        length = x.shape[2]
+        for j in range(length):
+            rows = slice(j, min(length, j + self.window) if self.window else length)
+            out[:, :, rows] = fma(weights[:, :, rows, j, None], x[:, :, None, j], out[:, :, rows])
         return out
 
     def group_chain(self, weights, x):
-        """Of column j: one chain over the heads of the group and i >= j of weights_ij x_i."""
+        """Of column j: one chain over the heads of the group and the i that see it."""
         batch, _, length, size = x.shape
         out = np.zeros((batch, self.groups, length, size), F32)
         per_group = self.heads // self.groups
         for h in self.heads_of_group(per_group):
             w, y = weights[:, h::per_group], x[:, h::per_group]
             for i in range(length):
-                past = slice(0, i + 1)
+                past = slice(self.first_key(i), i + 1)
                 out[:, :, past] = fma(w[:, :, i, past, None], y[:, :, None, i], out[:, :, past])
         return out
 
@@ -221,7 +231,7 @@ class Llama(Arithmetic):
         """
         self.gradients = {}
         ids, labels = batch["input_ids"], batch["labels"]
-        self.table = rope_table(self.theta(), self.head_dim, ids.shape[1])
+        self.table = rope_table(self.theta(), self.head_dim, ids.shape[1], self.scaling())
         x = self.weights["model.embed_tokens.weight"][ids]
         kept = []
         for layer in range(self.config["num_hidden_layers"]):
@@ -238,6 +248,10 @@ class Llama(Arithmetic):
 
     def theta(self):
         return (self.config.get("rope_parameters") or self.config)["rope_theta"]
+
+    def scaling(self):
+        rope = self.config.get("rope_parameters") or self.config.get("rope_scaling") or {}
+        return rope if rope.get("rope_type") == "llama3" else None
 
     def loss(self, hidden, predicted, labelled_of_step):
         tied = "lm_head.weight" not in self.weights

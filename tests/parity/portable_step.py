@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 import portable_arithmetic
 from parity import Parity, group_digest, tensor_digest
 from portable_arithmetic import F32, RUN, f32, fma, rope_table
-from portable_cases import chat_cases, random_case, schedule_cases
+from portable_cases import MISTRAL, chat_cases, random_case, schedule_cases
 from portable_llama import IGNORE, Llama, Training
 from portable_random import learning_rate
 
@@ -223,6 +223,17 @@ class SlopeUnfused(Llama):
         return g * (F32(1) + gate * (F32(1) - g))
 
 
+class WiderWindow(Llama):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.window += 1
+
+
+class Unscaled(Llama):
+    def scaling(self):
+        return None
+
+
 class LastMicroBatchSecond(Training):
     def later(self, results):
         return results[:0:-1]
@@ -265,8 +276,15 @@ MUTATIONS = {
 }
 
 
-def check_mutations(parity, case):
-    for name, kinds in MUTATIONS.items():
+WINDOW_MUTATIONS = {
+    "a window of one more key": {"model_kind": WiderWindow},
+    "frequencies without scaling": {"model_kind": Unscaled},
+    "query heads of a group descending": {"model_kind": HeadsDescending},
+}
+
+
+def check_mutations(parity, case, mutations):
+    for name, kinds in mutations.items():
         seen = next(((step, field) for step, field, bad in differences(case, **kinds) if bad), None)
         parity.failures += seen is None
         where = f"step {seen[0]}, {seen[1]}" if seen else "NOT SEEN"
@@ -280,7 +298,10 @@ def main():
         check_schedule(parity, case)
     random = random_case(parity)
     check_case(parity, random)
-    check_mutations(parity, random)
+    check_mutations(parity, random, MUTATIONS)
+    mistral = random_case(parity, "Mistral with a window and llama3 scaling", MISTRAL)
+    check_case(parity, mistral)
+    check_mutations(parity, mistral, WINDOW_MUTATIONS)
     for case in chat_cases(parity):
         check_case(parity, case)
     parity.finish()

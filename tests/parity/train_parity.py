@@ -4,7 +4,7 @@ import json
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoTokenizer, LlamaForCausalLM, get_scheduler
+from transformers import AutoModelForCausalLM, AutoTokenizer, get_scheduler
 
 from parity import Parity, from_bits, group_digest, read_steps
 
@@ -65,7 +65,7 @@ def reference_run(folder, identity, batches_of_steps):
     """PEFT's loss, gradient norm, learning rate and number of labelled tokens, step by step."""
     lora, train = identity["lora"], identity["train"]
     rates = train["optimizer"]
-    base = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     torch.manual_seed(identity["seeds"]["lora_init"])
     model = get_peft_model(
         base,
@@ -179,6 +179,15 @@ def main():
         ),
         modes=("deterministic", "portable"),
     )
+    for name, folder in parity.families(vocab_size=49152).items():
+        compare(
+            parity,
+            name,
+            folder,
+            samples,
+            parity.config(folder, steps=STEPS, batch_size=2, lr=1e-3, warmup_steps=2),
+            modes=("deterministic", "portable"),
+        )
     parity.finish()
 
 
