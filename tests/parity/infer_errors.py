@@ -143,12 +143,27 @@ def bad_texts(test):
     test.infer("prompt 1: its ids are not those that this tokenizer has", "--reference", path)
 
 
+def bad_tokenizers(test):
+    """Files of the tokenizer that are not those of the identity."""
+    late = test.model / "tokenizer.model"
+    late.write_bytes(b"x")
+    test.infer("was not there when the case was resolved", "--prompts", test.prompts)
+    late.unlink()
+    file = test.model / "tokenizer.json"
+    kept = file.read_bytes()
+    file.unlink()  # it may be a link
+    file.write_bytes(kept + b" ")
+    test.infer("changed since the case was resolved", "--prompts", test.prompts)
+    file.write_bytes(kept)
+
+
 def main():
     parity = Parity(__doc__)
     test = Refusals(parity)
     bad_references(test)
     bad_prompts(test)
     bad_texts(test)
+    bad_tokenizers(test)
     # Ids are taken by a model with a tokenizer, too: this must not be refused.
     ids = test.file("ids.jsonl", '{"ids":[1,2,3]}\n')
     command = [parity.build / "bin/twinrun-train", "infer", test.run / "config.json"]

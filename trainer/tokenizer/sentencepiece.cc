@@ -131,11 +131,11 @@ std::unique_ptr<const Tokenizer> SentencePieceTokenizer::load(const std::filesys
 }
 
 std::vector<EncodedToken> SentencePieceTokenizer::encode_with_offsets(std::string_view text) const {
-  require_utf8(text);
-  // The library counts bytes in 32 bits, and a space that it puts in takes three.
+  // The library counts bytes in 32 bits, and what stands for a space takes three.
   if (text.size() > std::numeric_limits<std::int32_t>::max() / 4) {
     throw TokenizerError("text of " + std::to_string(text.size()) + " bytes is too long");
   }
+  require_utf8(text);
   std::vector<EncodedToken> tokens;
   impl_->added.walk(
       text, [&](const EncodedToken& token) { tokens.push_back(token); },

@@ -204,6 +204,13 @@ TEST_F(SentencePiece, NamesAFileThatIsDamaged) {
   EXPECT_THROW(load_tokenizer("/nonexistent"), TokenizerError);
 }
 
+TEST_F(SentencePiece, RefusesTextThatTheLibraryCannotCount) {
+  const auto tokenizer = load();
+  const std::string text(std::size_t{1} << 29, 'h');
+  EXPECT_THAT(test::message_of<TokenizerError>([&] { tokenizer->encode(text); }),
+              HasSubstr("too long"));
+}
+
 TEST_F(SentencePiece, SurvivesMutatedBytes) {
   const std::string whole = model.bytes();
   std::mt19937 random(20240610);
