@@ -13,7 +13,7 @@ from parity import Parity
 class Refusals:
     def __init__(self, parity):
         self.parity, self.count, self.wrong = parity, 0, 0
-        self.model = parity.tiny_model("model", tied=False, vocab_size=49152)
+        self.model = parity.tiny_model("model", tied=True, vocab_size=49152)
 
     def expect(self, wanted, *, config=None, tensors=None):
         """A copy of the model with something changed ends with 2 and all of `wanted`."""
