@@ -63,30 +63,42 @@ Dataset make_synthetic(std::int64_t samples, std::int64_t length, std::int64_t v
 std::vector<std::int64_t> epoch_order(std::int64_t samples, std::uint64_t shuffle_seed,
                                       std::int64_t epoch);
 
-/// A micro-batch, padded on the right to its longest sample; row-major [rows, length].
+/// The samples that stand one after the other in a row of a micro-batch: one, unless packed.
+using Row = std::vector<std::int64_t>;
+
+/// A micro-batch, padded on the right to its longest row; row-major [rows, length].
 struct Batch {
   std::int64_t rows = 0, length = 0;
   std::vector<std::int64_t> input_ids, labels, attention_mask;
-  std::vector<protocol::SampleId> ids;
-  std::int64_t tokens = 0;       ///< without padding
-  std::int64_t loss_tokens = 0;  ///< labels that are used: those at position >= 1
+  std::vector<std::int64_t> position_ids;  ///< from 0 in each sample, 0 in padding
+  std::vector<protocol::SampleId> ids;     ///< in the order of rows and of samples in them
+  std::int64_t tokens = 0;                 ///< without padding
+  std::int64_t loss_tokens = 0;            ///< labels that are used: those at position >= 1
 };
 
-/// REQUIRES: `indices` is not empty and lies within the data.
-Batch make_batch(const Dataset& data, const std::vector<std::int64_t>& indices,
-                 std::int64_t pad_id);
+/// The first token of a sample that stands behind another is not labelled: it would be predicted
+/// from that one. REQUIRES: there is a row, none is empty, and their indices lie within the data.
+Batch make_batch(const Dataset& data, const std::vector<Row>& rows, std::int64_t pad_id);
 
-/// Walks the data: a step takes batch_size x gradient_accumulation samples of the epoch's order;
-/// what does not fill a step at the end of an epoch is dropped. Throws DataError if one epoch fills
-/// none.
+/// Rows of up to `max_length` tokens out of samples of `lengths`.
+struct Packing {
+  std::vector<std::int64_t> lengths;  ///< of all samples; none above max_length
+  std::int64_t max_length = 0;
+};
+
+/// Walks the data: a step takes batch_size x gradient_accumulation rows of the epoch's order. A row
+/// is a sample; with packing it is filled with samples in the epoch's order until the next one does
+/// not fit ("next fit"). What does not fill a step at the end of an epoch is dropped. Throws
+/// DataError where an epoch may fill none.
 class Sampler {
  public:
   Sampler(std::int64_t samples, std::int64_t batch_size, std::int64_t gradient_accumulation,
-          std::uint64_t shuffle_seed);
-  /// Sample indices of the micro-batches of the next step.
-  std::vector<std::vector<std::int64_t>> next_step();
+          std::uint64_t shuffle_seed, std::optional<Packing> packing = {});
+  /// Rows of the micro-batches of the next step.
+  std::vector<std::vector<Row>> next_step();
   std::uint64_t seed() const { return seed_; }
   std::int64_t epoch() const { return epoch_; }
+  /// Rows of the epoch that are used up.
   std::int64_t position() const { return position_; }
   /// Draws consumed from the shuffle stream so far, over all epochs: part of the rng digest.
   std::int64_t draws() const { return draws_; }
@@ -95,10 +107,17 @@ class Sampler {
   void restore(std::int64_t epoch, std::int64_t position, std::int64_t draws);
 
  private:
+  /// Takes the rows of `order`.
+  void lay_out(std::vector<std::int64_t> order);
+  std::int64_t rows() const { return static_cast<std::int64_t>(row_ends_.size()); }
+  Row row(std::int64_t index) const;
+
   std::int64_t samples_, batch_size_, accumulation_;
   std::uint64_t seed_;
+  std::optional<Packing> packing_;
   std::int64_t epoch_ = -1, position_ = 0, draws_ = 0;
   std::vector<std::int64_t> order_;
+  std::vector<std::int64_t> row_ends_;  ///< in order_, one behind the last sample of each row
 };
 
 }  // namespace twinrun::trainer

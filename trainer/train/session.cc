@@ -116,18 +116,18 @@ void Session::step(std::int64_t step, StepDigests& digests) {
   digests.queue(std::move(record), grad_leaves, loss, norm);
 }
 
-std::vector<std::vector<std::int64_t>> Session::draw_samples(std::int64_t step) {
+std::vector<std::vector<Row>> Session::draw_rows(std::int64_t step) {
   if (faults_.at("skip-batch", step)) sampler_->next_step();
-  auto samples = sampler_->next_step();
-  if (faults_.at("data-order", step)) std::swap(samples.front().at(0), samples.front().at(1));
-  return samples;
+  auto rows = sampler_->next_step();
+  if (faults_.at("data-order", step)) std::swap(rows.front().at(0), rows.front().at(1));
+  return rows;
 }
 
 at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) {
   std::vector<Batch> batches;
   std::vector<protocol::NamedDigest> digests;
-  for (const auto& indices : draw_samples(step)) {
-    auto& batch = batches.emplace_back(make_batch(data_, indices, model_config_.pad_token_id));
+  for (const auto& rows : draw_rows(step)) {
+    auto& batch = batches.emplace_back(make_batch(data_, rows, model_config_.pad_token_id));
     const auto prefix =
         config_.gradient_accumulation == 1 ? "" : std::to_string(batches.size() - 1) + ".";
     digests.push_back(int64_digest(prefix + "input_ids", batch, batch.input_ids));

@@ -44,8 +44,8 @@ class Session {
   const std::vector<NamedTensor>& base() const { return model_->weights().named; }
 
  private:
-  /// Sample indices of the step's micro-batches, with the planted faults of the data path.
-  std::vector<std::vector<std::int64_t>> draw_samples(std::int64_t step);
+  /// Rows of the step's micro-batches, with the planted faults of the data path.
+  std::vector<std::vector<Row>> draw_rows(std::int64_t step);
   /// Sums loss and gradients over the micro-batches; fills tokens, samples and batch of `record`.
   at::Tensor accumulate(std::int64_t step, protocol::StepRecord& record);
   DeviceBatch to_device(const Batch& batch) const;

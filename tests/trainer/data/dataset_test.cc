@@ -94,7 +94,7 @@ Dataset three_samples() {
 }
 
 TEST(MakeBatch, PadsOnTheRightToTheLongest) {
-  const Batch batch = make_batch(three_samples(), {1, 0}, 99);
+  const Batch batch = make_batch(three_samples(), {{1}, {0}}, 99);
   EXPECT_EQ(batch.rows, 2);
   EXPECT_EQ(batch.length, 3);
   EXPECT_THAT(batch.input_ids, ElementsAre(20, 21, 99, 10, 11, 12));
@@ -104,9 +104,24 @@ TEST(MakeBatch, PadsOnTheRightToTheLongest) {
 }
 
 TEST(MakeBatch, CountsTokensWithoutPaddingAndLabelsThatAreUsed) {
-  const Batch batch = make_batch(three_samples(), {0, 1, 2}, 0);
+  const Batch batch = make_batch(three_samples(), {{0}, {1}, {2}}, 0);
   EXPECT_EQ(batch.tokens, 9);
   // The label at position 0 of the second sample predicts nothing.
+  EXPECT_EQ(batch.loss_tokens, 2 + 1 + 2);
+}
+
+TEST(MakeBatch, PutsSamplesOfARowOneAfterTheOther) {
+  const Batch batch = make_batch(three_samples(), {{2, 1}, {0}}, 99);
+  EXPECT_EQ(batch.length, 6);
+  EXPECT_THAT(batch.input_ids, ElementsAre(30, 31, 32, 33, 20, 21, 10, 11, 12, 99, 99, 99));
+  // 20 would be predicted from 33.
+  EXPECT_THAT(batch.labels,
+              ElementsAre(-100, -100, 32, 33, -100, 21, -100, 11, 12, -100, -100, -100));
+  EXPECT_THAT(batch.attention_mask, ElementsAre(1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0));
+  EXPECT_THAT(batch.position_ids, ElementsAre(0, 1, 2, 3, 0, 1, 0, 1, 2, 0, 0, 0));
+  EXPECT_THAT(batch.ids, ElementsAre(protocol::SampleId(std::int64_t{2}), protocol::SampleId("b"),
+                                     protocol::SampleId(std::int64_t{0})));
+  EXPECT_EQ(batch.tokens, 9);
   EXPECT_EQ(batch.loss_tokens, 2 + 1 + 2);
 }
 
@@ -116,7 +131,7 @@ TEST(Sampler, WalksTheOrderOfEachEpochAndDropsItsRest) {
     const Ids order = epoch_order(7, 42, epoch);
     for (std::size_t step = 0; step < 3; ++step) {
       EXPECT_THAT(sampler.next_step(),
-                  ElementsAre(ElementsAre(order[2 * step], order[2 * step + 1])));
+                  ElementsAre(ElementsAre(Row{order[2 * step]}, Row{order[2 * step + 1]})));
       EXPECT_EQ(sampler.epoch(), epoch);
       EXPECT_EQ(sampler.position(), static_cast<std::int64_t>(2 * step + 2));
     }
@@ -126,9 +141,9 @@ TEST(Sampler, WalksTheOrderOfEachEpochAndDropsItsRest) {
 TEST(Sampler, TakesAccumulationMicroBatchesAStep) {
   Sampler sampler(7, 2, 3, 42);
   const Ids order = epoch_order(7, 42, 0);
-  EXPECT_THAT(sampler.next_step(),
-              ElementsAre(ElementsAre(order[0], order[1]), ElementsAre(order[2], order[3]),
-                          ElementsAre(order[4], order[5])));
+  EXPECT_THAT(sampler.next_step(), ElementsAre(ElementsAre(Row{order[0]}, Row{order[1]}),
+                                               ElementsAre(Row{order[2]}, Row{order[3]}),
+                                               ElementsAre(Row{order[4]}, Row{order[5]})));
   sampler.next_step();
   EXPECT_EQ(sampler.epoch(), 1);
 }
@@ -168,6 +183,54 @@ TEST(Sampler, IsNotRestoredToWhereItNeverIs) {
   EXPECT_THROW(sampler.restore(-2, 0, 0), std::invalid_argument);
   EXPECT_THROW(sampler.restore(0, 3, -1), std::invalid_argument);
   EXPECT_NO_THROW(sampler.restore(4, 6, 30));
+}
+
+TEST(Sampler, PacksInTheOrderOfTheEpochUntilTheNextDoesNotFit) {
+  // Order of epoch 0: 1 2 7 0 5 3 4 6.
+  const Packing packing{{3, 2, 5, 1, 7, 4, 8, 2}, 8};
+  Sampler sampler(8, 2, 1, 42, packing);
+  EXPECT_THAT(sampler.next_step(), ElementsAre(ElementsAre(Row{1, 2}, Row{7, 0})));
+  EXPECT_EQ(sampler.position(), 2);
+  EXPECT_THAT(sampler.next_step(), ElementsAre(ElementsAre(Row{5, 3}, Row{4})));
+  // Of the fifth row, {6}, no step can be made.
+  sampler.next_step();
+  EXPECT_EQ(sampler.epoch(), 1);
+}
+
+TEST(Sampler, PackedRowsHoldEverySampleOfTheEpochOnce) {
+  Packing packing{{}, 50};
+  for (std::int64_t i = 0; i < 300; ++i) packing.lengths.push_back(1 + i * 7 % 50);
+  Sampler sampler(300, 1, 1, 7, packing);
+  Ids seen;
+  for (auto step = sampler.next_step(); sampler.epoch() == 0; step = sampler.next_step()) {
+    std::int64_t length = 0;
+    for (const auto index : step[0][0]) {
+      length += packing.lengths[static_cast<std::size_t>(index)];
+      seen.push_back(index);
+    }
+    EXPECT_LE(length, 50);
+  }
+  EXPECT_EQ(seen, epoch_order(300, 7, 0));
+}
+
+TEST(Sampler, RestoredAnywhereItGoesOnPackingAsIfNeverStopped) {
+  const Packing packing{{3, 2, 5, 1, 7, 4, 8, 2}, 8};
+  for (int stop = 0; stop <= 7; ++stop) {
+    Sampler whole(8, 1, 2, 42, packing), restored(8, 1, 2, 42, packing);
+    for (int step = 0; step < stop; ++step) whole.next_step();
+    restored.restore(whole.epoch(), whole.position(), whole.draws());
+    for (int step = 0; step < 5; ++step) EXPECT_EQ(restored.next_step(), whole.next_step());
+  }
+  Sampler sampler(8, 1, 1, 42, packing);
+  EXPECT_NO_THROW(sampler.restore(0, 5, 7));
+  EXPECT_THROW(sampler.restore(0, 6, 7), std::invalid_argument);
+}
+
+TEST(Sampler, RefusesDataThatMayPackIntoLessRowsThanAStepTakes) {
+  const Packing packing{{3, 2, 5, 1, 7, 4, 8, 2}, 8};  // 32 tokens: 4 rows at the least
+  EXPECT_NO_THROW(Sampler(8, 4, 1, 42, packing));
+  EXPECT_THROW(Sampler(8, 5, 1, 42, packing), DataError);
+  EXPECT_THROW(Sampler(8, 2, 3, 42, packing), DataError);
 }
 
 TEST(Sampler, RefusesDataThatDoNotFillAStep) {
