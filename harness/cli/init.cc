@@ -53,6 +53,7 @@ CommandSpec init_spec() {
 struct Findings {
   FoundModel model;
   FoundData data;
+  std::string rendering;  ///< data.template
   std::vector<std::string> gpus;
   std::vector<std::string> said;
 };
@@ -91,13 +92,17 @@ FoundData the_data(const fs::path& folder, const std::string& given,
                    std::vector<std::string>& said) {
   if (!given.empty()) {
     if (const auto data = look_at_data(given)) return *data;
-    throw UsageError("--data: '" + given +
-                     "' is no JSONL file whose lines hold messages, or prompt and response");
+    throw UsageError(
+        "--data: '" + given +
+        "' is no JSONL file whose lines hold messages, prompt and response, or instruction "
+        "and output");
   }
   const auto list = find_data(folder);
   if (list.empty()) {
-    throw UsageError("no data file (*.jsonl with messages, or prompt and response) was found in '" +
-                     folder.string() + "', four folders deep; name one with --data");
+    throw UsageError(
+        "no data file (*.jsonl with messages, prompt and response, or instruction and "
+        "output) was found in '" +
+        folder.string() + "', four folders deep; name one with --data");
   }
   const auto path = [](const FoundData& data) { return data.file.lexically_normal(); };
   said.push_back("data     " + path(list.front()).string() + ", " +
@@ -113,11 +118,18 @@ Findings find(const fs::path& folder, const ParsedCommand& parsed) {
   const std::string cores = count_of(physical_cores(), "core");
   found.said.push_back("machine  " + (found.gpus.empty() ? "no NVIDIA GPU, " + cores
                                                          : list_words(found.gpus) + ", " + cores));
-  const bool chatml = found.data.messages || found.model.chatml;
-  found.said.push_back(std::string("template ") + (chatml ? "chatml" : "text") +
-                       (found.data.messages  ? " (the data holds messages)"
-                        : found.model.chatml ? " (guessed: the tokenizer knows its tokens)"
-                                             : " (guessed: the tokenizer knows no chat tokens)"));
+  std::string why = "guessed: the tokenizer knows no chat tokens";
+  found.rendering = "text";
+  if (found.data.alpaca) {
+    found.rendering = "alpaca";
+    why = "the data holds instructions";
+  } else if (found.data.messages || !found.model.chat_template.empty()) {
+    const bool known = !found.model.chat_template.empty();
+    found.rendering = known ? found.model.chat_template : "chatml";
+    why =
+        found.data.messages ? "the data holds messages" : "guessed: the tokenizer knows its tokens";
+  }
+  found.said.push_back("template " + found.rendering + " (" + why + ")");
   return found;
 }
 
@@ -138,7 +150,6 @@ std::string case_text(const Findings& found, const fs::path& folder, const std::
   std::int64_t length = kLengthMax;
   if (found.model.positions > 0) length = std::min(length, found.model.positions);
   const std::int64_t batch = std::clamp<std::int64_t>(found.data.samples, 1, kBatchMax);
-  const bool chatml = found.data.messages || found.model.chatml;
   std::string quoted_name;
   protocol::append_json_string(quoted_name, name);
   std::string text =
@@ -157,7 +168,7 @@ std::string case_text(const Findings& found, const fs::path& folder, const std::
       yaml_path(found.data.file, folder) +
       "\n"
       "  template: " +
-      (chatml ? "chatml" : "text") +
+      found.rendering +
       "\n"
       "  max_length: " +
       std::to_string(length) +

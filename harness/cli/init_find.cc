@@ -67,6 +67,18 @@ bool has_weights(const fs::path& folder) {
   return false;
 }
 
+/// By what the tokenizer's files hold; the trainer looks closer.
+std::string guess_chat_template(const fs::path& folder, const json& model_type) {
+  std::string text;
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}) {
+    text += read_text(folder / name);
+  }
+  const auto holds = [&](const char* token) { return text.find(token) != std::string::npos; };
+  if (holds("<|im_start|>")) return "chatml";
+  if (holds("<|start_header_id|>")) return "llama3";
+  return model_type == "mistral" && holds("[INST]") ? "mistral" : "";
+}
+
 }  // namespace
 
 std::optional<FoundModel> look_at_model(const fs::path& folder) {
@@ -80,7 +92,7 @@ std::optional<FoundModel> look_at_model(const fs::path& folder) {
   if (positions != config.end() && positions->is_number_integer()) {
     model.positions = positions->get<std::int64_t>();
   }
-  model.chatml = read_text(folder / "tokenizer.json").find("<|im_start|>") != std::string::npos;
+  model.chat_template = guess_chat_template(folder, config["model_type"]);
   return model;
 }
 
@@ -96,9 +108,9 @@ std::optional<FoundData> look_at_data(const fs::path& path) {
         line.size() > kLineMax ? json() : json::parse(line, nullptr, /*allow_exceptions=*/false);
     if (!first.is_object()) return std::nullopt;
     data.messages = first.contains("messages");
-    if (!data.messages && !(first.contains("prompt") && first.contains("response"))) {
-      return std::nullopt;
-    }
+    data.alpaca = !data.messages && first.contains("instruction") && first.contains("output");
+    const bool text = first.contains("prompt") && first.contains("response");
+    if (!data.messages && !data.alpaca && !text) return std::nullopt;
   }
   if (data.samples == 0) return std::nullopt;
   return data;

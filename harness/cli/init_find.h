@@ -12,20 +12,22 @@ namespace twinrun::harness {
 struct FoundModel {
   std::filesystem::path folder;
   std::int64_t positions = 0;  ///< max_position_embeddings; 0 if it does not say
-  bool chatml = false;         ///< its tokenizer knows <|im_start|>
+  std::string chat_template;   ///< chatml | llama3 | mistral by its tokens, or empty
 };
 
 /// A data file that the trainer can read.
 struct FoundData {
   std::filesystem::path file;
-  bool messages = false;     ///< messages, else prompt and response
+  bool messages = false;     ///< messages, else prompt and response,
+  bool alpaca = false;       ///< or instruction and output
   std::int64_t samples = 0;  ///< lines, counted up to 100,000
 };
 
 /// Model folders (config.json with a model_type, beside safetensors) and data files (*.jsonl whose
-/// first line holds `messages`, or `prompt` and `response`) below `root`, four folders deep, by
-/// path; data with `train` in its name first. Hidden folders are passed over, but for .cache, and
-/// so are build folders and what twinrun wrote. Never throws for what cannot be read.
+/// first line holds `messages`, `prompt` and `response`, or `instruction` and `output`) below
+/// `root`, four folders deep, by path; data with `train` in its name first. Hidden folders are
+/// passed over, but for .cache, and so are build folders and what twinrun wrote. Never throws for
+/// what cannot be read.
 std::vector<FoundModel> find_models(const std::filesystem::path& root);
 std::vector<FoundData> find_data(const std::filesystem::path& root);
 

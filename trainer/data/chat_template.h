@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,8 +13,10 @@
 
 namespace twinrun::trainer {
 
-/// Begin and end of a turn in template `chatml`: one token each.
-inline constexpr const char *kTurnStart = "<|im_start|>", *kTurnEnd = "<|im_end|>";
+/// What is wrong with a line of data; read_json_lines says which line.
+struct LineError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 struct Turn {
   std::string role;  ///< system | user | assistant
@@ -30,18 +33,31 @@ struct RenderedSample {
   std::optional<std::int64_t> end_token_id;  ///< follows the text, labelled
 };
 
-/// Template `chatml`: `<|im_start|>ROLE LF CONTENT<|im_end|> LF` a turn, and nothing besides: no
-/// system turn unless `turns` has one. Labelled are the contents of assistant turns with their
-/// `<|im_end|>`.
-RenderedSample render_chatml(std::span<const Turn> turns);
+/// A template of conversations; docs/data.md has the texts.
+struct ChatTemplate {
+  std::string_view name;
+  std::vector<std::string_view> tokens;  ///< what the tokenizer has to have, one token each
+  std::string_view turn_end;             ///< the one of them that ends a turn of the assistant
+  /// Labelled are the contents of assistant turns with their `turn_end`. Throws LineError where the
+  /// template does not take these roles in this order.
+  RenderedSample (*render)(std::span<const Turn> turns);
+  /// What follows the turns where the assistant is to speak next.
+  std::string_view generation;
+};
 
-/// The same up to where the assistant begins to speak: what it is asked to go on from.
-std::string render_chatml_prompt(std::span<const Turn> turns);
+/// `chatml`, `llama3` or `mistral`; nullptr for another name.
+const ChatTemplate* find_chat_template(std::string_view name);
 
 /// Template `text`: prompt, response and the end token, with nothing between. Labelled are the
-/// response and the end token.
-RenderedSample render_text(std::string_view prompt, std::string_view response,
+/// response and the end token. `bos` stands before it, unless the prompt begins with it.
+RenderedSample render_text(std::string_view bos, std::string_view prompt, std::string_view response,
                            std::int64_t end_token_id);
+
+/// Template `alpaca` up to the response; an empty `input` has no section of its own.
+std::string alpaca_prompt(std::string_view instruction, std::string_view input);
+
+/// `prompt` behind `bos`, unless it begins with it.
+std::string with_bos(std::string_view bos, std::string_view prompt);
 
 /// Ids of a sample, and for each whether it is labelled.
 struct TokenizedSample {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/protocol/record.h"
+#include "trainer/data/template.h"
 #include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
@@ -30,11 +31,9 @@ struct Dataset {
 
 struct DataOptions {
   std::filesystem::path path;
-  std::string template_name;  ///< chatml | text
+  TemplateOptions rendering;
   std::int64_t max_length = 0;
   std::string loss_on;  ///< response | all
-  /// What template `text` ends a sample with: eos_token_id of the model's config.json.
-  std::optional<std::int64_t> end_token_id;
 };
 
 /// The data that is wrong, and where; the caller can fix it (exit code 2).
@@ -42,14 +41,13 @@ struct DataError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Reads JSONL: one object a line, `prompt` and `response` (strings) or `messages` (list of `role`,
-/// `content`), optional `id` (string, or integer within +-(2^53 - 1)); other keys, such as
-/// `category`, are passed over. A sample longer than max_length is dropped and counted.
-/// trainer/data/chat_template.h says what becomes of a sample.
+/// Reads JSONL: one object a line with the fields that the template takes and an optional `id`
+/// (string, or integer within +-(2^53 - 1)); keys that no template knows, such as `category`, are
+/// passed over. A sample longer than max_length is dropped and counted.
 ///
-/// Throws DataError (`FILE:LINE: ...`) for a malformed line, an unknown role, a sample without
-/// labelled token, an id that another sample has, and for a file whose samples are none or all too
-/// long.
+/// Throws DataError (`FILE:LINE: ...`) for a malformed line, roles that the template does not take,
+/// a sample without labelled token, an id that another sample has, and for a file whose samples are
+/// none or all too long; and what Template throws.
 Dataset load_jsonl(const DataOptions& options, const Tokenizer& tokenizer);
 
 /// `samples` sequences of `length` ids drawn from [0, vocab_size) by our integer generator, every

@@ -55,22 +55,6 @@ SampleId id_of(const json& object, std::int64_t line_index) {
   return found->get<std::int64_t>();
 }
 
-void check_template(const std::string& name, const std::optional<std::int64_t>& end_token_id,
-                    const Tokenizer& tokenizer) {
-  if (name != "chatml" && name != "text") {
-    throw DataError("unknown template '" + name + "'; known: chatml, text");
-  }
-  if (name == "text" && !end_token_id) {
-    throw DataError("template text needs an eos_token_id in the model's config.json");
-  }
-  for (const char* token : {kTurnStart, kTurnEnd}) {
-    if (name == "chatml" && tokenizer.encode(token).size() != 1) {
-      throw DataError("template chatml needs the token " + std::string(token) +
-                      ", which the tokenizer lacks");
-    }
-  }
-}
-
 void read_json_lines(const std::filesystem::path& path, const char* things,
                      const std::function<SampleId(const json&, std::int64_t)>& read) {
   std::string text;

@@ -4,8 +4,6 @@
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
-#include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -16,11 +14,6 @@ namespace twinrun::trainer {
 
 // What the readers of JSONL files of samples and of prompts have in common.
 
-/// What is wrong with a line; read_json_lines says which.
-struct LineError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 /// The string `key` of `object`. Throws LineError, `place` naming the object.
 const std::string& text_of(const nlohmann::json& object, const char* key, const std::string& place);
 
@@ -29,11 +22,6 @@ std::vector<Turn> turns_of(const nlohmann::json& messages);
 
 /// `id`, or the zero-based number of the line.
 protocol::SampleId id_of(const nlohmann::json& object, std::int64_t line_index);
-
-/// Throws DataError for an unknown template, or one that needs what `end_token_id` or the tokenizer
-/// lack.
-void check_template(const std::string& name, const std::optional<std::int64_t>& end_token_id,
-                    const Tokenizer& tokenizer);
 
 /// Calls `read` with the object of each line and its zero-based number; `read` returns its id.
 /// Throws DataError (`FILE:LINE: ...`) for a line that is no JSON object, an id that an earlier

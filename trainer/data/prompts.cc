@@ -20,39 +20,23 @@ std::vector<std::int64_t> ids_of(const json& list) {
   return ids;
 }
 
-std::string render(const json& object, const std::string& template_name) {
-  if (object.contains("response")) {
-    throw LineError("has a 'response'; a prompt ends where the assistant begins to speak");
-  }
-  if (!object.contains("messages")) {
-    const auto& prompt = text_of(object, "prompt", "the prompt");
-    if (template_name == "text") return prompt;
-    const Turn turn{"user", prompt};
-    return render_chatml_prompt({&turn, 1});
-  }
-  if (template_name == "text") {
-    throw LineError("has 'messages'; template text takes 'prompt'");
-  }
-  const auto turns = turns_of(object["messages"]);
-  if (turns.back().role == "assistant") {
-    throw LineError("ends with a message of the assistant, so there is nothing to answer");
-  }
-  return render_chatml_prompt(turns);
-}
-
 Prompt read_prompt(const json& object, std::int64_t line_index, const PromptOptions& options,
-                   const Tokenizer* tokenizer) {
+                   const Template* rendering, const Tokenizer* tokenizer) {
   int kinds = 0;
-  for (const char* kind : {"messages", "prompt", "ids"}) kinds += object.contains(kind) ? 1 : 0;
-  if (kinds != 1) throw LineError("needs one of 'messages', 'prompt' and 'ids', and only one");
+  for (const char* kind : {"messages", "prompt", "instruction", "ids"}) {
+    kinds += object.contains(kind) ? 1 : 0;
+  }
+  if (kinds != 1) {
+    throw LineError("needs one of 'messages', 'prompt', 'instruction' and 'ids', and only one");
+  }
   Prompt prompt;
   prompt.id = id_of(object, line_index);
   if (object.contains("ids")) {
     prompt.ids = ids_of(object["ids"]);
-  } else if (tokenizer == nullptr) {
+  } else if (rendering == nullptr) {
     throw LineError("is text, but the model has no tokenizer; give its 'ids'");
   } else {
-    prompt.text = render(object, options.template_name);
+    prompt.text = rendering->prompt(object);
     prompt.ids = tokenizer->encode(*prompt.text);
   }
   if (prompt.ids.empty()) throw LineError("has no token");
@@ -68,20 +52,15 @@ Prompt read_prompt(const json& object, std::int64_t line_index, const PromptOpti
 }  // namespace
 
 std::vector<Prompt> load_prompts(const PromptOptions& options, const Tokenizer* tokenizer) {
-  if (tokenizer != nullptr) {
-    check_template(options.template_name, options.end_token_id, *tokenizer);
-  }
+  std::optional<Template> rendering;
+  if (tokenizer != nullptr) rendering.emplace(options.rendering, *tokenizer);
   std::vector<Prompt> prompts;
   read_json_lines(options.path, "prompts", [&](const json& object, std::int64_t line_index) {
-    prompts.push_back(read_prompt(object, line_index, options, tokenizer));
+    prompts.push_back(
+        read_prompt(object, line_index, options, rendering ? &*rendering : nullptr, tokenizer));
     return prompts.back().id;
   });
   return prompts;
-}
-
-std::optional<std::int64_t> stop_token(const PromptOptions& options, const Tokenizer* tokenizer) {
-  if (tokenizer == nullptr || options.template_name != "chatml") return options.end_token_id;
-  return tokenizer->token_id(kTurnEnd);
 }
 
 }  // namespace twinrun::trainer

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "harness/protocol/record.h"
+#include "trainer/data/template.h"
 #include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
@@ -20,20 +21,17 @@ struct Prompt {
 
 struct PromptOptions {
   std::filesystem::path path;
-  std::string template_name;  ///< chatml | text
-  std::optional<std::int64_t> end_token_id;
+  TemplateOptions rendering;
   std::int64_t vocab_size = 0;  ///< of the model
 };
 
-/// Reads JSONL: `messages` (the last one not the assistant's), `prompt` or `ids` a line, optional
+/// Reads JSONL: a line has `ids`, or what the template takes without the answer (`messages`, the
+/// last one not the assistant's, or `prompt`; with alpaca `instruction` and `input`), optional
 /// `id` as in a dataset; other keys, such as `category`, are passed over. A text is rendered by the
 /// template up to where the assistant begins to speak. `tokenizer` null: only `ids` can be taken.
 ///
-/// Throws DataError (`FILE:LINE: ...`) for a malformed line, a `response` (whose text would be
-/// lost), a prompt without tokens, an id outside the vocabulary, and for a file without prompts.
+/// Throws DataError (`FILE:LINE: ...`) for a malformed line, an answer (whose text would be lost),
+/// a prompt without tokens, an id outside the vocabulary, and for a file without prompts.
 std::vector<Prompt> load_prompts(const PromptOptions& options, const Tokenizer* tokenizer);
-
-/// The token that ends an answer: `<|im_end|>` with template chatml, else `end_token_id`.
-std::optional<std::int64_t> stop_token(const PromptOptions& options, const Tokenizer* tokenizer);
 
 }  // namespace twinrun::trainer

@@ -87,8 +87,9 @@ class Inference {
   }
 
   void read_inputs() {
-    const PromptOptions from{options_.prompts.value_or(""), config_.template_name,
-                             model_.eos_token_id, model_.vocab_size};
+    const PromptOptions from{options_.prompts.value_or(""),
+                             {config_.template_name, model_.eos_token_id, config_.model_path},
+                             model_.vocab_size};
     const auto* tokenizer = tokenizer_.get();
     if (options_.prompts) prompts_ = load_prompts(from, tokenizer);
     if (options_.reference) {
@@ -96,7 +97,7 @@ class Inference {
       take_reference();
     }
     generate_options_ = {wanted_.max_new_tokens, wanted_.batch_size, wanted_.top,
-                         stop_token(from, tokenizer), model_.pad_token_id};
+                         stop_token(from.rendering, tokenizer), model_.pad_token_id};
     if (wanted_.top > model_.vocab_size) {
       throw ConfigError("launch.inference.top is " + std::to_string(wanted_.top) +
                         ", more than the model's vocab_size " + std::to_string(model_.vocab_size));

@@ -72,9 +72,11 @@ Dataset load_data(const TrainConfig& config, const ModelConfig& model, const Tok
       check_digests(path.parent_path(), {{path.filename().string(), config.data_digest}})
           .begin()
           .value();
-  return load_jsonl(
-      {path, config.template_name, config.max_length, config.loss_on, model.eos_token_id},
-      *tokenizer);
+  return load_jsonl({path,
+                     {config.template_name, model.eos_token_id, config.model_path},
+                     config.max_length,
+                     config.loss_on},
+                    *tokenizer);
 }
 
 }  // namespace twinrun::trainer

@@ -146,6 +146,33 @@ TEST_F(Repository, NamesWhatItChoseFromAndTakesWhatIsNamed) {
                                           HasSubstr("template: chatml")));
 }
 
+TEST_F(Repository, ChoosesTheTemplateByDataAndTokens) {
+  const auto chosen = [&] {
+    fs::remove(root() / "twinrun.yaml");
+    fs::remove_all(root() / ".github");
+    const std::string said = init();
+    const std::string text = read("twinrun.yaml");
+    const std::size_t begin = text.find("template: ") + 10;
+    const std::string name = text.substr(begin, text.find('\n', begin) - begin);
+    EXPECT_THAT(said, HasSubstr("template " + name + " ("));
+    return name;
+  };
+  EXPECT_EQ(chosen(), "text");
+  write("models/llama/tokenizer.json", "{\"a\":\"<|start_header_id|>\"}");
+  EXPECT_EQ(chosen(), "llama3");
+  write("models/llama/tokenizer.json", "{\"a\":\"<|im_start|>\"}");
+  EXPECT_EQ(chosen(), "chatml");
+  write("models/llama/tokenizer.json", "{}");
+  write("models/llama/chat_template.jinja", "[INST]");
+  EXPECT_EQ(chosen(), "text");  // Llama 2's
+  write("models/llama/config.json", "{\"model_type\":\"mistral\"}");
+  EXPECT_EQ(chosen(), "mistral");
+  write("data/train.jsonl", kMessages);
+  EXPECT_EQ(chosen(), "mistral");
+  write("data/train.jsonl", "{\"instruction\":\"a\",\"output\":\"b\"}\n");
+  EXPECT_EQ(chosen(), "alpaca");
+}
+
 TEST_F(Repository, ALinkStaysOneInTheCase) {
   fs::rename(root() / "models/llama", folder_.path() / "elsewhere");
   fs::create_directory_symlink(folder_.path() / "elsewhere", root() / "models/llama");

@@ -44,10 +44,9 @@ class Jsonl : public testing::Test {
   test::TempFolder folder;
   BpeTokenizer tokenizer = BpeTokenizer::load(folder.write("tokenizer.json", kLikeSmolLm2));
   DataOptions options{.path = {},
-                      .template_name = "chatml",
+                      .rendering = {"chatml", 2, folder.path()},
                       .max_length = 1000,
-                      .loss_on = "response",
-                      .end_token_id = 2};
+                      .loss_on = "response"};
 };
 
 constexpr const char* kTwoTurns =
@@ -91,13 +90,13 @@ TEST_F(Jsonl, TakesPromptAndResponseAsTwoTurns) {
 }
 
 TEST_F(Jsonl, TemplateTextEndsWithTheEndToken) {
-  options.template_name = "text";
+  options.rendering.name = "text";
   const Dataset data = load(R"({"prompt":"the cat ","response":"sat on"})");
   EXPECT_EQ(tokenizer.decode(data.samples[0].input_ids), "the cat sat on<|im_end|>");
   EXPECT_THAT(labelled(data.samples[0]), testing::EndsWith("sat on<|im_end|>"));
   EXPECT_THAT(labelled(data.samples[0]), testing::Not(HasSubstr("cat")));
   EXPECT_THAT(refusal(kTwoTurns), HasSubstr(":1: has 'messages'"));
-  options.end_token_id.reset();
+  options.rendering.end_token_id.reset();
   EXPECT_THAT(refusal(R"({"prompt":"a","response":"b"})"), HasSubstr("eos_token_id"));
 }
 
@@ -150,7 +149,7 @@ TEST_F(Jsonl, NamesTheLineThatIsWrong) {
       {R"({"messages":[{"role":"user"}]})", "message 0 has no 'content'"},
       {R"({"messages":[{"role":"user","content":"a","weight":0}]})", "unknown key 'weight'"},
       {R"({"messages":[{"role":"user","content":"a"}]})", "no labelled token"},
-      {R"({"messages":[{"role":"assistant","content":"a"}],"prompt":"b"})", "both"},
+      {R"({"messages":[{"role":"assistant","content":"a"}],"prompt":"b"})", "there, too"},
       {R"({"prompt":"a","response":"b","id":0})", "has the id of line 1"},
       {R"({"prompt":"a","response":"b","id":1.5})", "neither a string nor an integer"},
       {R"({"prompt":"a","response":"b","id":9007199254740992})", "neither a string nor an integer"},
@@ -173,9 +172,9 @@ TEST_F(Jsonl, NamesAFileWithoutSamples) {
 }
 
 TEST_F(Jsonl, RefusesOptionsItDoesNotKnow) {
-  options.template_name = "llama3";
-  EXPECT_THAT(refusal(kTwoTurns), HasSubstr("unknown template 'llama3'"));
-  options.template_name = "chatml";
+  options.rendering.name = "llama4";
+  EXPECT_THAT(refusal(kTwoTurns), HasSubstr("unknown template 'llama4'"));
+  options.rendering.name = "chatml";
   options.loss_on = "prompt";
   EXPECT_THAT(refusal(kTwoTurns), HasSubstr("unknown loss_on 'prompt'"));
 }

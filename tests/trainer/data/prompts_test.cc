@@ -26,10 +26,8 @@ class Prompts : public testing::Test {
 
   test::TempFolder folder;
   BpeTokenizer tokenizer = BpeTokenizer::load(folder.write("tokenizer.json", kLikeSmolLm2));
-  PromptOptions options{.path = {},
-                        .template_name = "chatml",
-                        .end_token_id = 2,
-                        .vocab_size = tokenizer.vocab_size()};
+  PromptOptions options{
+      .path = {}, .rendering = {"chatml", 2, folder.path()}, .vocab_size = tokenizer.vocab_size()};
 };
 
 TEST_F(Prompts, ChatmlEndsWhereTheAssistantBeginsToSpeak) {
@@ -47,15 +45,15 @@ TEST_F(Prompts, ChatmlEndsWhereTheAssistantBeginsToSpeak) {
   EXPECT_EQ(prompts[0].ids, tokenizer.encode(*prompts[0].text));
   EXPECT_EQ(prompts[1].id, protocol::SampleId(std::int64_t{1}));
   EXPECT_EQ(prompts[1].text, "<|im_start|>user\nthe cat<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(stop_token(options, &tokenizer), tokenizer.token_id("<|im_end|>"));
+  EXPECT_EQ(stop_token(options.rendering, &tokenizer), tokenizer.token_id("<|im_end|>"));
 }
 
 TEST_F(Prompts, TemplateTextIsThePromptItself) {
-  options.template_name = "text";
+  options.rendering.name = "text";
   const auto prompts = load(R"({"prompt":"the cat"})");
   EXPECT_EQ(prompts[0].text, "the cat");
   EXPECT_EQ(prompts[0].ids, tokenizer.encode("the cat"));
-  EXPECT_EQ(stop_token(options, &tokenizer), 2);
+  EXPECT_EQ(stop_token(options.rendering, &tokenizer), 2);
 }
 
 TEST_F(Prompts, IdsAreTakenAsTheyAreWithATokenizerOrWithout) {
@@ -64,7 +62,7 @@ TEST_F(Prompts, IdsAreTakenAsTheyAreWithATokenizerOrWithout) {
     EXPECT_EQ(prompts[0].ids, (std::vector<std::int64_t>{3, 0, 3}));
     EXPECT_FALSE(prompts[0].text);
   }
-  EXPECT_EQ(stop_token(options, nullptr), 2);
+  EXPECT_EQ(stop_token(options.rendering, nullptr), 2);
 }
 
 TEST_F(Prompts, RefusesWithFileAndLine) {
@@ -76,7 +74,7 @@ TEST_F(Prompts, RefusesWithFileAndLine) {
       {R"({"prompt":5})", "'prompt' that is no string"},
       {R"({"id":3})", "needs one of"},
       {R"({"prompt":"a","ids":[1]})", "only one"},
-      {R"({"prompt":"a","response":"b"})", "has a 'response'"},
+      {R"({"prompt":"a","response":"b"})", "has 'response'"},
       {R"({"messages":[]})", "empty"},
       {R"({"messages":[{"role":"bot","content":"a"}]})", "unknown role"},
       {R"({"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]})",
@@ -104,8 +102,8 @@ TEST_F(Prompts, RefusesTextWithoutATokenizerAndFilesWithoutPrompts) {
   options.path = folder.path() / "none.jsonl";
   EXPECT_THAT(test::message_of<DataError>([&] { load_prompts(options, &tokenizer); }),
               HasSubstr("No such file"));
-  options.template_name = "text";
-  options.end_token_id.reset();
+  options.rendering.name = "text";
+  options.rendering.end_token_id.reset();
   EXPECT_THAT(refusal(R"({"prompt":"a"})"), HasSubstr("needs an eos_token_id"));
   EXPECT_THAT(refusal(R"({"prompt":""})"), HasSubstr("eos_token_id"));
 }

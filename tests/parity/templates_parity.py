@@ -1,0 +1,226 @@
+"""Templates: ids and labels of ours against transformers' apply_chat_template and tokenizer."""
+
+import json
+import random
+import subprocess
+
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer, LlamaConfig, PreTrainedTokenizerFast
+
+from parity import Parity
+
+CONVERSATIONS = 300
+IGNORE = -100
+TOKENS = [
+    "<|begin_of_text|>",
+    "<|start_header_id|>",
+    "<|end_header_id|>",
+    "<|eot_id|>",
+    "<s>",
+    "</s>",
+]
+
+# What the published templates say, in our words; {% generation %} marks what is labelled.
+CHATML = """
+{%- for m in messages -%}
+  {{- '<|im_start|>' ~ m.role ~ '\n' -}}
+  {%- if m.role == 'assistant' -%}
+    {%- generation -%}{{- m.content ~ '<|im_end|>' -}}{%- endgeneration -%}
+  {%- else -%}{{- m.content ~ '<|im_end|>' -}}{%- endif -%}
+  {{- '\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}
+"""
+LLAMA3 = """
+{{- '<|begin_of_text|>' -}}
+{%- for m in messages -%}
+  {{- '<|start_header_id|>' ~ m.role ~ '<|end_header_id|>\n\n' -}}
+  {%- if m.role == 'assistant' -%}
+    {%- generation -%}{{- m.content | trim ~ '<|eot_id|>' -}}{%- endgeneration -%}
+  {%- else -%}{{- m.content | trim ~ '<|eot_id|>' -}}{%- endif -%}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+  {{- '<|start_header_id|>assistant<|end_header_id|>\n\n' -}}
+{%- endif -%}
+"""
+MISTRAL = """
+{{- '<s>' -}}
+{%- set ns = namespace(before='') -%}
+{%- for m in messages -%}
+  {%- if m.role == 'system' -%}{%- set ns.before = m.content ~ '\n\n' -%}
+  {%- elif m.role == 'user' -%}
+    {{- ' [INST] ' ~ ns.before ~ m.content ~ ' [/INST]' -}}{%- set ns.before = '' -%}
+  {%- else -%}{%- generation -%}{{- ' ' ~ m.content ~ '</s>' -}}{%- endgeneration -%}{%- endif -%}
+{%- endfor -%}
+"""
+ALPACA = (
+    "Below is an instruction that describes a task{}Write a response that appropriately "
+    "completes the request.\n\n### Instruction:\n{}\n\n{}### Response:"
+)
+
+PIECES = [
+    "the cat sat on the mat",
+    "2 + 2 = 4",
+    "caf\u00e9",
+    "\u4f60\u597d",
+    "\U0001f600\u200d\U0001f468",
+    "'ll",
+    " ",
+    "  ",
+    "\n",
+    "\n\n",
+    "\t",
+    "\u00a0",
+    "\u2003",
+    "\u3000",
+    "\x1f",
+    "\u200b",
+    "[INST]",
+    "</s>",
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|im_start|>",
+    "def f(x):\n    return x",
+    "\u00bd",
+    "\u0301",
+    "",
+]
+
+
+def text(rng):
+    return "".join(rng.choice(PIECES) for _ in range(rng.randint(0, 7)))
+
+
+def conversation(rng, system):
+    turns = [{"role": "system", "content": text(rng)}] if system else []
+    for _ in range(rng.randint(1, 4)):
+        turns.append({"role": "user", "content": text(rng)})
+        turns.append({"role": "assistant", "content": text(rng)})
+    return turns
+
+
+def lines_of(parity, folder, template, lines, prompts=False):
+    data = parity.scratch / "data.jsonl"
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = [parity.build / "tests/trainer_samples_tool", folder, template, data]
+    done = subprocess.run(
+        [str(part) for part in command + (["prompts"] if prompts else [])], capture_output=True
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def make_folder(parity, name, bos):
+    """SmolLM2's tokenizer with the other templates' tokens, and with `bos` put first."""
+    source = json.loads((parity.smollm2 / "tokenizer.json").read_text())
+    first = max(source["model"]["vocab"].values()) + 1
+    for i, token in enumerate(TOKENS):
+        added = dict(source["added_tokens"][0], id=first + i, content=token)
+        source["added_tokens"].append(added)
+    folder = parity.scratch / name
+    folder.mkdir()
+    vocab_size = first + len(TOKENS)
+    LlamaConfig(vocab_size=vocab_size, eos_token_id=2, pad_token_id=2).save_pretrained(folder)
+    (folder / "tokenizer.json").write_text(json.dumps(source))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>"}
+    config |= {"bos_token": bos, "add_bos_token": True} if bos else {}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    if bos:
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single=f"{bos} $A", special_tokens=[(bos, first + TOKENS.index(bos))]
+        )
+        assert tokenizer("").input_ids == [first + TOKENS.index(bos)]
+    return folder, tokenizer
+
+
+def labels_of(ids, labelled):
+    return [token if mark else IGNORE for token, mark in zip(ids, labelled, strict=True)]
+
+
+def check_chat(parity, folder, tokenizer, name, jinja, conversations):
+    ours = lines_of(parity, folder, name, [{"messages": turns} for turns in conversations])
+    wrong_ids = wrong_labels = 0
+    for mine, turns in zip(ours, conversations, strict=True):
+        theirs = tokenizer.apply_chat_template(
+            turns, chat_template=jinja, return_dict=True, return_assistant_tokens_mask=True
+        )
+        wrong_ids += mine["ids"] != theirs["input_ids"]
+        wanted = labels_of(theirs["input_ids"], theirs["assistant_masks"])
+        wrong_labels += mine["labels"] != wanted
+    parity.check_equal(f"{name}: ids of conversations", len(ours), wrong_ids)
+    parity.check_equal(f"{name}: labels of conversations", len(ours), wrong_labels)
+    asked = [turns[:-1] for turns in conversations]
+    ours = lines_of(parity, folder, name, [{"messages": turns} for turns in asked], prompts=True)
+    wrong = 0
+    for mine, turns in zip(ours, asked, strict=True):
+        theirs = tokenizer.apply_chat_template(
+            turns, chat_template=jinja, tokenize=False, add_generation_prompt=True
+        )
+        wrong += mine["text"] != theirs
+    parity.check_equal(f"{name}: prompts", len(ours), wrong)
+
+
+def check_smollm2(parity, conversations):
+    """Its own template, on this machine; its default system turn taken away."""
+    tokenizer = AutoTokenizer.from_pretrained(parity.smollm2)
+    default = tokenizer.apply_chat_template([{"role": "user", "content": ""}], tokenize=False)
+    default = default.removesuffix("<|im_start|>user\n<|im_end|>\n")
+    assert default.startswith("<|im_start|>system\n"), default
+    ours = lines_of(
+        parity, parity.smollm2, "chatml", [{"messages": turns} for turns in conversations]
+    )
+    wrong, added = 0, 0
+    for mine, turns in zip(ours, conversations, strict=True):
+        theirs = tokenizer.apply_chat_template(turns, tokenize=False)
+        if turns[0]["role"] != "system":
+            assert theirs.startswith(default)
+            theirs = theirs.removeprefix(default)
+            added += 1
+        wrong += mine["ids"] != tokenizer(theirs, add_special_tokens=False)["input_ids"]
+    assert 0 < added < len(ours)
+    parity.check_equal("chatml: ids against SmolLM2's own template", len(ours), wrong)
+
+
+def check_begin(parity, folder, tokenizer, rng, what):
+    """alpaca and text: transformers' tokenizer adds the begin token, or none, by itself."""
+    end = 2
+    samples = []
+    for _ in range(CONVERSATIONS):
+        sample = {"instruction": text(rng), "output": text(rng)}
+        if rng.random() < 0.7:
+            sample["input"] = text(rng)
+        samples.append(sample)
+    wrong = 0
+    for mine, sample in zip(lines_of(parity, folder, "alpaca", samples), samples, strict=True):
+        given = sample.get("input", "")
+        head = ", paired with an input that provides further context. " if given else ". "
+        section = f"### Input:\n{given}\n\n" if given else ""
+        prompt = ALPACA.format(head, sample["instruction"], section)
+        wrong += mine["ids"] != tokenizer(prompt + sample["output"])["input_ids"] + [end]
+    parity.check_equal(f"alpaca, {what}: ids", len(samples), wrong)
+    samples = [{"prompt": "x" + text(rng), "response": text(rng)} for _ in range(CONVERSATIONS)]
+    wrong = 0
+    for mine, sample in zip(lines_of(parity, folder, "text", samples), samples, strict=True):
+        whole = tokenizer(sample["prompt"] + sample["response"])["input_ids"]
+        wrong += mine["ids"] != whole + [end]
+    parity.check_equal(f"text, {what}: ids", len(samples), wrong)
+
+
+def main():
+    parity = Parity(__doc__)
+    rng = random.Random(7)
+    conversations = [conversation(rng, rng.random() < 0.5) for _ in range(CONVERSATIONS)]
+    plain, plain_tokenizer = make_folder(parity, "plain", None)
+    check_chat(parity, plain, plain_tokenizer, "chatml", CHATML, conversations)
+    check_chat(parity, plain, plain_tokenizer, "llama3", LLAMA3, conversations)
+    check_chat(parity, plain, plain_tokenizer, "mistral", MISTRAL, conversations)
+    check_smollm2(parity, conversations)
+    check_begin(parity, plain, plain_tokenizer, rng, "no begin token")
+    begun, begun_tokenizer = make_folder(parity, "begun", "<|begin_of_text|>")
+    check_begin(parity, begun, begun_tokenizer, rng, "begin token")
+    parity.finish()
+
+
+if __name__ == "__main__":
+    main()

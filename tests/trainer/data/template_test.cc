@@ -1,0 +1,217 @@
+#include "trainer/data/template.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/temp_folder.h"
+#include "tests/trainer/tokenizer/bpe_reference.h"
+#include "trainer/data/dataset.h"
+#include "trainer/tokenizer/bpe.h"
+
+namespace twinrun::trainer {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+
+/// A tokenizer with the special tokens of all templates, and a model folder to bend.
+class Templates : public testing::Test {
+ protected:
+  static std::string with_tokens() {
+    json tokenizer = json::parse(kLikeSmolLm2);
+    std::int64_t id = 1000;
+    for (const char* token : {"<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>",
+                              "<|eot_id|>", "<s>", "</s>"}) {
+      auto added = tokenizer["added_tokens"][0];
+      added["id"] = id++;
+      added["content"] = token;
+      tokenizer["added_tokens"].push_back(added);
+    }
+    return tokenizer.dump();
+  }
+  Template named(const std::string& name) const {
+    return Template({name, 2, folder.path()}, tokenizer);
+  }
+  std::string refusal(const std::string& name) const {
+    return test::message_of<DataError>([&] { named(name); });
+  }
+  /// The labelled parts of the text between brackets.
+  static std::string marked(const RenderedSample& sample) {
+    std::string text = sample.text;
+    for (auto range = sample.labelled.rbegin(); range != sample.labelled.rend(); ++range) {
+      text.insert(range->end, "}").insert(range->begin, "{");
+    }
+    return text;
+  }
+  std::string sample(const std::string& name, const char* line) const {
+    return marked(named(name).sample(json::parse(line)));
+  }
+  std::string wrong(const std::string& name, const char* line, bool prompt = false) const {
+    const auto object = json::parse(line);
+    const auto made = named(name);
+    return test::message_of<LineError>([&] {
+      if (prompt) {
+        made.prompt(object);
+      } else {
+        made.sample(object);
+      }
+    });
+  }
+
+  test::TempFolder folder;
+  BpeTokenizer tokenizer = BpeTokenizer::load(folder.write("tokenizer.json", with_tokens()));
+};
+
+constexpr const char* kFourTurns =
+    R"({"messages":[{"role":"system","content":"be"},{"role":"user","content":" hi "},)"
+    R"({"role":"assistant","content":"\u2003the cat\n"},{"role":"user","content":"and?"},)"
+    R"({"role":"assistant","content":"sat"}]})";
+
+TEST_F(Templates, Llama3TrimsContentsAsPythonDoes) {
+  EXPECT_EQ(sample("llama3", kFourTurns),
+            "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nbe<|eot_id|>"
+            "<|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n{the cat<|eot_id|>}"
+            "<|start_header_id|>user<|end_header_id|>\n\nand?<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n{sat<|eot_id|>}");
+  EXPECT_EQ(named("llama3").prompt(json::parse(R"({"prompt":"\u3000\t"})")),
+            "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<|eot_id|>"
+            "<|start_header_id|>assistant<|end_header_id|>\n\n");
+}
+
+TEST_F(Templates, MistralPutsTheSystemMessageBeforeTheFirstQuestion) {
+  EXPECT_EQ(sample("mistral", kFourTurns),
+            "<s> [INST] be\n\n hi  [/INST]{ \u2003the cat\n</s>} [INST] and? [/INST]{ sat</s>}");
+  EXPECT_EQ(sample("mistral", R"({"prompt":"a","response":"b"})"), "<s> [INST] a [/INST]{ b</s>}");
+  EXPECT_EQ(named("mistral").prompt(json::parse(R"({"prompt":"a"})")), "<s> [INST] a [/INST]");
+}
+
+TEST_F(Templates, MistralRefusesRolesThatDoNotTakeTurns) {
+  const std::pair<const char*, const char*> lines[] = {
+      {R"({"messages":[{"role":"assistant","content":"a"}]})", "message 0 is of role 'assistant'"},
+      {R"({"messages":[{"role":"user","content":"a"},{"role":"user","content":"b"}]})",
+       "message 1 is of role 'user', template mistral needs 'assistant'"},
+      {R"({"messages":[{"role":"user","content":"a"},{"role":"system","content":"b"}]})",
+       "message 1 is of role 'system'"},
+      {R"({"messages":[{"role":"system","content":"a"},{"role":"assistant","content":"b"}]})",
+       "message 1 is of role 'assistant', template mistral needs 'user'"},
+      {R"({"messages":[{"role":"system","content":"a"}]})", "a system message alone"}};
+  for (const auto& [line, what] : lines) EXPECT_THAT(wrong("mistral", line), HasSubstr(what));
+  EXPECT_THAT(wrong("mistral", lines[4].first, /*prompt=*/true), HasSubstr("alone"));
+}
+
+TEST_F(Templates, AlpacaIsThePublishedTextWithInputAndWithout) {
+  EXPECT_EQ(
+      sample("alpaca", R"({"instruction":"Add.","input":"1 2","output":"3","text":"passed over"})"),
+      "Below is an instruction that describes a task, paired with an input that provides further "
+      "context. Write a response that appropriately completes the request.\n\n### Instruction:\n"
+      "Add.\n\n### Input:\n1 2\n\n### Response:{3}");
+  const std::string without =
+      "Below is an instruction that describes a task. Write a response that appropriately "
+      "completes the request.\n\n### Instruction:\nSing.\n\n### Response:";
+  EXPECT_EQ(sample("alpaca", R"({"instruction":"Sing.","output":"La"})"), without + "{La}");
+  EXPECT_EQ(sample("alpaca", R"({"instruction":"Sing.","input":"","output":"La"})"),
+            without + "{La}");
+  EXPECT_EQ(named("alpaca").prompt(json::parse(R"({"instruction":"Sing."})")), without);
+  EXPECT_EQ(named("alpaca").sample(json::parse(R"({"instruction":"a","output":"b"})")).end_token_id,
+            2);
+}
+
+TEST_F(Templates, FieldsOfAnotherTemplateAreRefused) {
+  EXPECT_THAT(wrong("alpaca", R"({"prompt":"a","response":"b"})"), HasSubstr("has 'prompt'"));
+  EXPECT_THAT(wrong("alpaca", R"({"instruction":"a"})"), HasSubstr("no 'output'"));
+  EXPECT_THAT(wrong("alpaca", R"({"output":"a"})"), HasSubstr("no 'instruction'"));
+  EXPECT_THAT(wrong("alpaca", R"({"instruction":"a","input":1,"output":"b"})"),
+              HasSubstr("'input' that is no string"));
+  EXPECT_THAT(wrong("alpaca", R"({"instruction":"a","output":"b"})", true),
+              HasSubstr("has 'output'"));
+  EXPECT_THAT(wrong("llama3", R"({"instruction":"a","output":"b"})"), HasSubstr("no 'prompt'"));
+  EXPECT_THAT(wrong("text", kFourTurns), HasSubstr("has 'messages'"));
+}
+
+TEST_F(Templates, AnAnswerEndsWithTheTokenThatEndsATurn) {
+  const auto stop = [&](const char* name) {
+    return stop_token({name, 2, folder.path()}, &tokenizer);
+  };
+  EXPECT_EQ(stop("llama3"), tokenizer.token_id("<|eot_id|>"));
+  EXPECT_EQ(stop("mistral"), tokenizer.token_id("</s>"));
+  EXPECT_EQ(stop("alpaca"), 2);
+}
+
+TEST_F(Templates, NamesTheTokenThatTheTokenizerLacks) {
+  tokenizer = BpeTokenizer::load(folder.write("tokenizer.json", kLikeSmolLm2));
+  EXPECT_THAT(refusal("llama3"),
+              AllOf(HasSubstr("needs the token <|begin_of_text|>"),
+                    HasSubstr(folder.path().string()), HasSubstr("template: text")));
+  EXPECT_THAT(refusal("mistral"), HasSubstr("needs the token <s>"));
+}
+
+// As in tokenizer_config.json of ChatML models; the digest of what Jinja reads is known.
+constexpr const char* kChatml =
+    "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + "
+    "'<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' "
+    "}}{% endif %}";
+
+TEST_F(Templates, TheModelsOwnTemplateHasToBeTheOneThatIsNamed) {
+  const auto config = [&](const json& own) {
+    folder.write("tokenizer_config.json", json{{"chat_template", own}}.dump());
+  };
+  const std::string escaped =
+      std::string(kChatml).replace(std::string(kChatml).find('\n'), 1, "\\n");
+  for (const json& own : {json(kChatml), json(escaped), json(std::string(kChatml) + "\n"),
+                          json{{{"name", "rag"}, {"template", "other"}},
+                               {{"name", "default"}, {"template", kChatml}}}}) {
+    config(own);
+    EXPECT_EQ(refusal("chatml"), "");
+    EXPECT_THAT(refusal("llama3"),
+                AllOf(HasSubstr("tokenizer_config.json"), HasSubstr("is `chatml`, not `llama3`")));
+  }
+  for (const char* name : {"alpaca", "text"}) EXPECT_EQ(refusal(name), "");
+  config("{{ messages }}");
+  EXPECT_THAT(refusal("chatml"), AllOf(HasSubstr("not known to give the same as `chatml`"),
+                                       HasSubstr("use `template: text`")));
+  folder.write("chat_template.jinja", kChatml);
+  EXPECT_EQ(refusal("chatml"), "");
+  folder.write("chat_template.jinja", "{{ other }}");
+  EXPECT_THAT(refusal("chatml"), HasSubstr("chat_template.jinja: the model's own"));
+  std::filesystem::remove(folder.path() / "chat_template.jinja");
+  for (const json& own : {json(1), json::array({1}), json::array()}) {
+    config(own);
+    EXPECT_THAT(refusal("chatml"), HasSubstr("chat_template is neither text nor a list"));
+  }
+  folder.write("tokenizer_config.json", "{");
+  EXPECT_THAT(refusal("chatml"), HasSubstr("tokenizer_config.json: "));
+  EXPECT_THAT(refusal("text"), HasSubstr("tokenizer_config.json: "));
+}
+
+TEST_F(Templates, TextBeginsWithTheTokenThatTheTokenizerPutsFirst) {
+  const auto begins = [&](const json& config, const json& processor) {
+    json file = json::parse(with_tokens());
+    file["post_processor"] = processor;
+    folder.write("tokenizer.json", file.dump());
+    folder.write("tokenizer_config.json", config.dump());
+    return named("text").prompt({{"prompt", "a"}});
+  };
+  const json single = {{"type", "TemplateProcessing"},
+                       {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}}}};
+  const json sequence = {{"type", "Sequence"}, {"processors", {{{"type", "ByteLevel"}}, single}}};
+  EXPECT_EQ(begins({{"bos_token", "<s>"}}, nullptr), "a");
+  EXPECT_EQ(begins({{"bos_token", "<s>"}}, single), "<s>a");
+  EXPECT_EQ(begins({{"bos_token", {{"content", "<s>"}}}}, sequence), "<s>a");
+  EXPECT_EQ(begins({{"bos_token", "</s>"}}, single), "a");
+  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"add_bos_token", false}}, single), "a");
+  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"add_bos_token", true}}, nullptr), "<s>a");
+  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"tokenizer_class", "LlamaTokenizer"}}, nullptr), "<s>a");
+  EXPECT_EQ(begins({{"tokenizer_class", "LlamaTokenizer"}}, nullptr), "a");
+
+  // Rendered elsewhere it may be there already.
+  begins({{"bos_token", "<s>"}, {"add_bos_token", true}}, nullptr);
+  EXPECT_EQ(sample("text", R"({"prompt":"<s>a","response":"b"})"), "<s>a{b}");
+  EXPECT_EQ(sample("text", R"({"prompt":"a","response":"b"})"), "<s>a{b}");
+  folder.write("tokenizer_config.json", R"({"bos_token":"<bos>","add_bos_token":true})");
+  EXPECT_THAT(refusal("text"), HasSubstr("bos_token is <bos>, which is no token"));
+}
+
+}  // namespace
+}  // namespace twinrun::trainer

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+namespace twinrun::trainer {
+
+/// Throws DataError (file, what to do) where the model folder has a chat template of its own that
+/// is not known to give what the built-in `name` gives; a folder without one takes any.
+///
+/// Equality is known by digest: there is no Jinja here to render with, and a template that merely
+/// holds the same tokens may well differ (that of Llama 3.1 adds a date). docs/data.md.
+void require_template_of_folder(const std::filesystem::path& model_folder, const std::string& name);
+
+/// The token that the folder's tokenizer puts before every text: `bos_token` of its
+/// tokenizer_config.json where `add_bos_token` is true, or is missing and tokenizer.json's
+/// post-processor begins with that token, or that is missing and the class is Llama's. Empty: none.
+/// Throws DataError (file) for what is no JSON object.
+std::string bos_of_folder(const std::filesystem::path& model_folder);
+
+}  // namespace twinrun::trainer

@@ -1,0 +1,112 @@
+#include "trainer/data/template.h"
+
+#include <initializer_list>
+#include <vector>
+
+#include "trainer/data/dataset.h"
+#include "trainer/data/folder_template.h"
+#include "trainer/data/jsonl_line.h"
+
+namespace twinrun::trainer {
+namespace {
+
+using nlohmann::json;
+
+/// Fields of another template would be lost without a word.
+void refuse_fields(const json& object, std::initializer_list<const char*> fields,
+                   const std::string& why) {
+  for (const char* field : fields) {
+    if (object.contains(field)) throw LineError("has '" + std::string(field) + "'; " + why);
+  }
+}
+
+/// The optional field of alpaca.
+std::string input_of(const json& object) {
+  return object.contains("input") ? text_of(object, "input", "the sample") : "";
+}
+
+void require_tokens(const ChatTemplate& chat, const TemplateOptions& options,
+                    const Tokenizer& tokenizer) {
+  for (const std::string_view token : chat.tokens) {
+    if (tokenizer.token_id(token) && tokenizer.encode(token).size() == 1) continue;
+    throw DataError("template " + options.name + " needs the token " + std::string(token) +
+                    ", which " + tokenizer_file(options.model_folder).string() +
+                    " lacks; render the data as that model needs it and use `template: text`");
+  }
+}
+
+}  // namespace
+
+Template::Template(const TemplateOptions& options, const Tokenizer& tokenizer)
+    : options_(options), chat_(find_chat_template(options.name)) {
+  if (chat_ != nullptr) {
+    require_tokens(*chat_, options_, tokenizer);
+    require_template_of_folder(options_.model_folder, options_.name);
+    return;
+  }
+  if (options_.name != "alpaca" && options_.name != "text") {
+    throw DataError("unknown template '" + options_.name +
+                    "'; known: chatml, llama3, mistral, alpaca, text");
+  }
+  if (!options_.end_token_id) {
+    throw DataError("template " + options_.name +
+                    " needs an eos_token_id in the model's config.json");
+  }
+  bos_ = bos_of_folder(options_.model_folder);
+  if (!bos_.empty() && tokenizer.encode(bos_).size() != 1) {
+    throw DataError((options_.model_folder / "tokenizer_config.json").string() + ": bos_token is " +
+                    bos_ + ", which is no token of the tokenizer");
+  }
+}
+
+RenderedSample Template::sample(const json& object) const {
+  if (chat_ != nullptr) {
+    if (object.contains("messages")) {
+      refuse_fields(object, {"prompt", "response"}, "'messages' are there, too");
+      return chat_->render(turns_of(object["messages"]));
+    }
+    const std::vector<Turn> turns = {{"user", text_of(object, "prompt", "the sample")},
+                                     {"assistant", text_of(object, "response", "the sample")}};
+    return chat_->render(turns);
+  }
+  if (options_.name == "alpaca") {
+    refuse_fields(object, {"messages", "prompt", "response"},
+                  "template alpaca takes 'instruction', 'input' and 'output'");
+    return render_text(
+        bos_, alpaca_prompt(text_of(object, "instruction", "the sample"), input_of(object)),
+        text_of(object, "output", "the sample"), *options_.end_token_id);
+  }
+  refuse_fields(object, {"messages"}, "template text takes 'prompt' and 'response'");
+  return render_text(bos_, text_of(object, "prompt", "the sample"),
+                     text_of(object, "response", "the sample"), *options_.end_token_id);
+}
+
+std::string Template::prompt(const json& object) const {
+  refuse_fields(object, {"response", "output"},
+                "a prompt ends where the assistant begins to speak");
+  if (options_.name == "alpaca") {
+    refuse_fields(object, {"messages", "prompt"},
+                  "template alpaca takes 'instruction' and 'input'");
+    return with_bos(bos_,
+                    alpaca_prompt(text_of(object, "instruction", "the prompt"), input_of(object)));
+  }
+  if (chat_ == nullptr) {
+    refuse_fields(object, {"messages"}, "template text takes 'prompt'");
+    return with_bos(bos_, text_of(object, "prompt", "the prompt"));
+  }
+  const auto turns = object.contains("messages")
+                         ? turns_of(object["messages"])
+                         : std::vector<Turn>{{"user", text_of(object, "prompt", "the prompt")}};
+  if (turns.back().role == "assistant") {
+    throw LineError("ends with a message of the assistant, so there is nothing to answer");
+  }
+  return chat_->render(turns).text + std::string(chat_->generation);
+}
+
+std::optional<std::int64_t> stop_token(const TemplateOptions& options, const Tokenizer* tokenizer) {
+  const auto* chat = find_chat_template(options.name);
+  if (tokenizer == nullptr || chat == nullptr) return options.end_token_id;
+  return tokenizer->token_id(chat->turn_end);
+}
+
+}  // namespace twinrun::trainer

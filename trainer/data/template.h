@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "trainer/data/chat_template.h"
+
+namespace twinrun::trainer {
+
+/// `data.template` and what it needs to know of the model.
+struct TemplateOptions {
+  std::string name;  ///< chatml | llama3 | mistral | alpaca | text
+  /// eos_token_id of the model's config.json: what `alpaca` and `text` end a sample with.
+  std::optional<std::int64_t> end_token_id;
+  std::filesystem::path model_folder;
+};
+
+/// How a line of data becomes text. docs/data.md has the fields and texts of each template.
+class Template {
+ public:
+  /// Throws DataError for an unknown name, for tokens that the tokenizer lacks, and where the
+  /// model's own chat template is another.
+  Template(const TemplateOptions& options, const Tokenizer& tokenizer);
+  /// Throws LineError for fields that are missing or of no use, and roles that do not fit.
+  RenderedSample sample(const nlohmann::json& object) const;
+  /// A line without its answer, up to where the assistant begins to speak.
+  std::string prompt(const nlohmann::json& object) const;
+
+ private:
+  TemplateOptions options_;
+  const ChatTemplate* chat_;  ///< nullptr for alpaca and text
+  std::string bos_;           ///< what alpaca and text begin with, or empty
+};
+
+/// The token that ends an answer: the one that ends a turn of a chat template, else
+/// `end_token_id`, which is also that of a model without tokenizer.
+std::optional<std::int64_t> stop_token(const TemplateOptions& options, const Tokenizer* tokenizer);
+
+}  // namespace twinrun::trainer
