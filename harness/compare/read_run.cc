@@ -172,8 +172,12 @@ void check_inputs(const RunView& run) {
     }
   }
   const json digests = member(run.manifest, "digests");
-  for (const char* part : {"model", "tokenizer"}) {
-    const json files = member(digests, part), wanted = member(member(identity, part), "files");
+  const std::pair<const char*, json> parts[] = {
+      {"model", member(member(identity, "model"), "files")},
+      {"tokenizer", member(member(identity, "tokenizer"), "files")},
+      {"adapter", member(member(identity, "lora"), "init")}};
+  for (const auto& [part, wanted] : parts) {
+    const json files = member(digests, part);
     if (!files.is_object()) continue;
     for (const auto& item : files.items()) {
       const json digest = member(wanted, item.key());

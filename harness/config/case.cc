@@ -8,6 +8,7 @@
 
 #include "harness/config/case_files.h"
 #include "harness/config/case_inference.h"
+#include "harness/config/case_sections.h"
 #include "harness/config/cores.h"
 #include "harness/config/fields.h"
 #include "harness/config/trainer_command.h"
@@ -19,128 +20,14 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::int64_t kCountMax = 1'000'000'000;
 constexpr std::int64_t kThreadsMax = 4096;
-
-/// What reading a section needs to know of the whole case.
-struct Context {
-  fs::path folder;  ///< of the case file: paths are relative to it
-  bool foreign = false;
-  Absent absent() const { return foreign ? Absent::kLeaveOut : Absent::kFallback; }
-};
-
-fs::path read_path(const YamlNode& node, const Context& context) {
-  return (context.folder / text()(node).get<std::string>()).lexically_normal();
-}
-
-/// A choice of twinrun-train's; a foreign trainer may have others.
-Parse trainer_word(const Context& context, std::vector<std::string> built,
-                   std::vector<std::string> not_built = {}) {
-  return context.foreign ? text() : word(std::move(built), std::move(not_built));
-}
-
-Parse seed_value() { return integer(0); }
 
 json zero_until_built(const YamlNode& node) {
   if (integer(0)(node) != 0) fail_at(node, "is not built yet: leave it 0");
   return 0;
 }
 
-json target_modules(const YamlNode& node, const Context& context) {
-  static const std::vector<std::string> kLinears = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                                    "gate_proj", "up_proj", "down_proj"};
-  if (node.kind == YamlNode::Kind::kScalar && node.scalar == "all-linear") return node.scalar;
-  if (node.kind != YamlNode::Kind::kList || node.items.empty()) {
-    fail_at(node, "expected all-linear or a list of module names, such as [q_proj, v_proj]");
-  }
-  std::vector<std::string> modules;
-  for (const YamlNode& item : node.items) {
-    modules.push_back(trainer_word(context, kLinears)(item));
-    if (std::count(modules.begin(), modules.end(), modules.back()) > 1) {
-      fail_at(item, "'" + modules.back() + "' is listed twice");
-    }
-  }
-  std::sort(modules.begin(), modules.end());
-  return modules;
-}
-
-struct ModelPart {
-  json identity;
-  fs::path path;              ///< folder, or the random model's configuration file
-  fs::path tokenizer_folder;  ///< where its tokenizer stands
-};
-
-ModelPart read_model(const YamlNode& node, const Context& context) {
-  const Section section(node, {"path", "dtype", "config", "init", "seed"});
-  ModelPart part;
-  part.identity =
-      read_fields(section, {{"dtype", trainer_word(context, {"float32", "bfloat16"}), "float32"}},
-                  context.absent());
-  if (section.has("path") == section.has("config")) {
-    fail_at(node, "give either path: FOLDER or config: FILE with init: random and seed: N");
-  }
-  if (const YamlNode* path = section.find("path")) {
-    for (const char* key : {"init", "seed"}) {
-      if (const YamlNode* other = section.find(key)) fail_at(*other, "only goes with model.config");
-    }
-    part.path = read_path(*path, context);
-    part.tokenizer_folder = part.path;
-    part.identity["files"] = digest_model_folder(*path, part.path);
-    return part;
-  }
-  part.path = read_path(section.require("config"), context);
-  part.tokenizer_folder = part.path.parent_path();
-  part.identity["init"] = word({"random"})(section.require("init"));
-  part.identity["seed"] = seed_value()(section.require("seed"));
-  part.identity["config"] = digest_file(section.require("config"), part.path);
-  return part;
-}
-
-struct DataPart {
-  json identity;
-  std::optional<fs::path> path;  ///< absent for synthetic data
-};
-
-DataPart read_data(const YamlNode& node, const Context& context) {
-  const Section section(node, {"path", "template", "max_length", "loss_on", "synthetic"});
-  DataPart part;
-  if (const YamlNode* synthetic = section.find("synthetic")) {
-    for (const char* key : {"path", "template", "max_length", "loss_on"}) {
-      if (const YamlNode* other = section.find(key)) {
-        fail_at(*other, "does not go with data.synthetic: every position of it is labelled");
-      }
-    }
-    const std::vector<Field> fields = {{"samples", integer(1, kCountMax), {}},
-                                       {"length", integer(2, kCountMax), {}},
-                                       {"vocab_size", integer(2, kCountMax), {}},
-                                       {"seed", seed_value(), {}}};
-    part.identity["synthetic"] =
-        read_fields(Section(*synthetic, keys_of(fields)), fields, Absent::kFallback);
-    return part;
-  }
-  const YamlNode* path = section.find("path");
-  if (path == nullptr) fail_at(node, "give either path: FILE or synthetic: {...}");
-  part.path = read_path(*path, context);
-  part.identity = read_fields(
-      section,
-      {{"template", trainer_word(context, {"chatml", "text"}, {"llama2", "llama3", "mistral"}), {}},
-       {"max_length", integer(2, kCountMax), {}},
-       {"loss_on", trainer_word(context, {"response", "all"}), "response"}},
-      context.absent());
-  part.identity["sha256"] = digest_file(*path, *part.path);
-  return part;
-}
-
-json read_lora(const YamlNode& node, const Context& context) {
-  const std::vector<Field> fields = {
-      {"rank", integer(1, kCountMax), {}},
-      {"alpha", number({.low = 0, .low_open = true}), {}},
-      {"dropout", number({.low = 0, .high = 1, .high_open = true}), 0.0},
-      {"target_modules", [&](const YamlNode& n) { return target_modules(n, context); }, {}}};
-  return read_fields(Section(node, keys_of(fields)), fields, context.absent());
-}
-
-json read_optimizer(const YamlNode& node, const Context& context) {
+json read_optimizer(const YamlNode& node, const CaseContext& context) {
   const NumberRange beta = {.low = 0, .high = 1, .high_open = true};
   const std::vector<Field> fields = {
       {"name", trainer_word(context, {"adamw"}, {"adam", "sgd", "adafactor", "lion"}), "adamw"},
@@ -152,7 +39,7 @@ json read_optimizer(const YamlNode& node, const Context& context) {
   return read_fields(Section(node, keys_of(fields)), fields, context.absent());
 }
 
-json read_schedule(const YamlNode& node, const Context& context) {
+json read_schedule(const YamlNode& node, const CaseContext& context) {
   const std::vector<Field> fields = {
       {"name", trainer_word(context, {"constant", "linear", "cosine"}), "constant"},
       {"warmup_steps", integer(0, kCountMax), 0}};
@@ -164,7 +51,7 @@ struct TrainPart {
   json launch;  ///< eval_every and checkpoint_every, on which the result does not depend
 };
 
-TrainPart read_train(const YamlNode& node, const Context& context) {
+TrainPart read_train(const YamlNode& node, const CaseContext& context) {
   const std::vector<Field> fields = {
       {"batch_size", integer(1, kCountMax), {}},
       {"gradient_accumulation", integer(1, kCountMax), 1},
@@ -189,9 +76,9 @@ json read_seeds(const Section& root, std::int64_t seed) {
   const auto derived = [&](const char* name) {
     return protocol::derive_seed(name, static_cast<std::uint64_t>(seed));
   };
-  const std::vector<Field> fields = {{"lora_init", seed_value(), seed},
-                                     {"dropout", seed_value(), derived("dropout")},
-                                     {"shuffle", seed_value(), derived("shuffle")}};
+  const std::vector<Field> fields = {{"lora_init", integer(0), seed},
+                                     {"dropout", integer(0), derived("dropout")},
+                                     {"shuffle", integer(0), derived("shuffle")}};
   return read_fields(Section(root.find_section("seeds"), keys_of(fields)), fields,
                      Absent::kFallback);
 }
@@ -241,7 +128,7 @@ std::string read_text_file(const fs::path& file) {
   return text;
 }
 
-void read_trainer(const Section& root, Context& context, ResolvedCase& out) {
+void read_trainer(const Section& root, CaseContext& context, ResolvedCase& out) {
   const YamlNode* node = root.find("trainer");
   if (node == nullptr) return;
   const Section section(*node, {"command", "params"});
@@ -262,7 +149,8 @@ void read_trainer(const Section& root, Context& context, ResolvedCase& out) {
 
 /// model, data, lora, train into the identity; their paths, and how often something is done besides
 /// training, into `launch`.
-void read_experiment(const Section& root, const Context& context, json& identity, json& launch) {
+void read_experiment(const Section& root, const CaseContext& context, json& identity,
+                     json& launch) {
   json& paths = launch["paths"] = json::object();
   const auto wanted = [&](const char* key) {
     return context.foreign ? root.find(key) : &root.require(key);
@@ -283,14 +171,18 @@ void read_experiment(const Section& root, const Context& context, json& identity
       if (!files.empty()) identity["tokenizer"]["files"] = files;
     }
   }
-  if (const YamlNode* node = wanted("lora")) identity["lora"] = read_lora(*node, context);
+  if (const YamlNode* node = wanted("lora")) {
+    const LoraPart lora = read_lora(*node, context);
+    identity["lora"] = lora.identity;
+    if (lora.init) paths["adapter"] = lora.init->string();
+  }
   TrainPart train = read_train(root.require("train"), context);
   identity["train"] = std::move(train.identity);
   launch.update(train.launch);
 }
 
 /// What a foreign trainer can do in which mode is its own affair.
-json read_numerics(const YamlNode& node, const Context& context, const json& identity) {
+json read_numerics(const YamlNode& node, const CaseContext& context, const json& identity) {
   const json mode = word({"fast", "deterministic", "portable"})(node);
   if (context.foreign || mode != "portable") return mode;
   if (const json& dtype = identity.at("model").at("dtype"); dtype != "float32") {
@@ -328,7 +220,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
              "device", "threads", "isa", "record", "inference", "verify", "trainer"});
   ResolvedCase resolved;
   resolved.case_file = fs::absolute(case_file).lexically_normal();
-  Context context{.folder = resolved.case_file.parent_path()};
+  CaseContext context{.folder = resolved.case_file.parent_path()};
   json& identity = resolved.config.identity;
   identity["schema"] = integer(1, 1)(root.require("schema"));
   resolved.name = text()(root.require("name"));
@@ -339,7 +231,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   resolved.command = {options.default_trainer.string()};
   read_trainer(root, context, resolved);
   read_experiment(root, context, identity, resolved.config.launch);
-  identity["seed"] = seed_value()(root.require("seed"));
+  identity["seed"] = integer(0)(root.require("seed"));
   identity["seeds"] = read_seeds(root, identity["seed"].get<std::int64_t>());
   identity["numerics"] = read_numerics(root.require("numerics"), context, identity);
 

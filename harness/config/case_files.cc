@@ -80,6 +80,20 @@ nlohmann::json digest_model_folder(const YamlNode& node, const fs::path& folder)
   return files;
 }
 
+nlohmann::json digest_adapter_folder(const YamlNode& node, const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    fail_at(node, folder.string() +
+                      ": no such folder: name the one that PEFT or twinrun saved an "
+                      "adapter in");
+  }
+  nlohmann::json files = nlohmann::json::object();
+  for (const char* name : {"adapter_config.json", "adapter_model.safetensors"}) {
+    files[name] = digest_file(node, folder / name);
+  }
+  return files;
+}
+
 nlohmann::json digest_tokenizer(const YamlNode& node, const fs::path& folder, bool require) {
   nlohmann::json files = nlohmann::json::object();
   for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json"}) {

@@ -19,6 +19,9 @@ nlohmann::json digest_model_folder(const YamlNode& node, const std::filesystem::
 nlohmann::json digest_tokenizer(const YamlNode& node, const std::filesystem::path& folder,
                                 bool require);
 
+/// The same of a PEFT adapter's two files: adapter_config.json and adapter_model.safetensors.
+nlohmann::json digest_adapter_folder(const YamlNode& node, const std::filesystem::path& folder);
+
 /// SHA-256 in hex of one file.
 std::string digest_file(const YamlNode& node, const std::filesystem::path& file);
 

@@ -16,6 +16,7 @@ from transformers.utils import logging
 
 MODEL_FILES = ("config.json", "model.safetensors.index.json")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 # Of 8 frequencies of a head of 16 at theta 50000 all three kinds: kept, between, slowed.
 LLAMA3_ROPE = {
@@ -85,6 +86,10 @@ class Parity:
         command = [self.build / "tests/logits_tool", model, ids, out, "--dtype", "float32"]
         self.call(command + (["--adapter", adapter] if adapter else []))
         return load_file(out)
+
+    @staticmethod
+    def exit_code(command):
+        return subprocess.run([str(part) for part in command], capture_output=True).returncode
 
     @staticmethod
     def call(command):
@@ -173,9 +178,16 @@ class Parity:
         schedule="cosine",
         warmup_steps=0,
         max_length=64,
+        packing=False,
+        use_rslora=False,
+        init=None,
     ):
         """config.json of a run over the chat data, without dropout; docs/protocol.md section 2."""
         weights = [path.name for path in model.glob("*.safetensors")]
+        lora = {"rank": rank, "alpha": 2 * rank, "dropout": 0, "target_modules": "all-linear"}
+        lora |= {"use_rslora": True} if use_rslora else {}
+        lora |= {"init": digests(init, ADAPTER_FILES)} if init else {}
+        paths = {"model": str(model), "data": str(self.chat)}
         return {
             "identity": {
                 "schema": 1,
@@ -186,13 +198,9 @@ class Parity:
                     "template": "chatml",
                     "max_length": max_length,
                     "loss_on": "response",
-                },
-                "lora": {
-                    "rank": rank,
-                    "alpha": 2 * rank,
-                    "dropout": 0,
-                    "target_modules": "all-linear",
-                },
+                }
+                | ({"packing": True} if packing else {}),
+                "lora": lora,
                 "train": {
                     "steps": steps,
                     "batch_size": batch_size,
@@ -225,7 +233,7 @@ class Parity:
                 "case": str(self.scratch / "case.yaml"),
                 "run": "a",
                 "command": [],
-                "paths": {"model": str(model), "data": str(self.chat)},
+                "paths": paths | ({"adapter": str(init)} if init else {}),
                 "device": "cpu",
                 "threads": os.cpu_count(),
                 "isa": "auto",

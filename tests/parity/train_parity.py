@@ -3,7 +3,7 @@
 import json
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, get_scheduler
 
 from parity import Parity, from_bits, group_digest, read_steps
@@ -50,9 +50,45 @@ def make_batch(samples, pad_id):
     }
 
 
+def pack(samples, max_length):
+    """Rows of samples, each filled until the next sample does not fit."""
+    rows = []
+    for sample in samples:
+        if not rows or sum(len(ids) for ids, _ in rows[-1]) + len(sample[0]) > max_length:
+            rows.append([])
+        rows[-1].append(sample)
+    return rows
+
+
+def make_packed_batch(rows, pad_id):
+    joined, positions = [], []
+    for row in rows:
+        labels = [labels if i == 0 else [IGNORE] + labels[1:] for i, (_, labels) in enumerate(row)]
+        joined.append((sum((ids for ids, _ in row), []), sum(labels, [])))
+        positions.append([position for ids, _ in row for position in range(len(ids))])
+    batch = make_batch(joined, pad_id)
+    length = batch["input_ids"].shape[1]
+    batch["position_ids"] = torch.tensor([row + [0] * (length - len(row)) for row in positions])
+    return batch
+
+
+def block_mask(batch):
+    """What each position of packed rows sees: its own sample up to itself."""
+    starts = (batch["position_ids"] == 0) & (batch["attention_mask"] == 1)
+    sample = torch.where(batch["attention_mask"] == 1, starts.cumsum(1), 0)
+    seen = (sample[:, :, None] == sample[:, None, :]).tril()
+    hidden = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
+    return hidden[:, None]
+
+
 def loss_sum(model, batch):
     """Sum of the negative log-likelihoods of the labelled tokens."""
-    logits = model(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+    packed = "position_ids" in batch
+    logits = model(
+        input_ids=batch["input_ids"],
+        attention_mask=block_mask(batch) if packed else batch["attention_mask"],
+        position_ids=batch.get("position_ids"),
+    ).logits
     return torch.nn.functional.cross_entropy(
         logits[:, :-1].flatten(0, 1),
         batch["labels"][:, 1:].flatten(),
@@ -61,22 +97,32 @@ def loss_sum(model, batch):
     )
 
 
-def reference_run(folder, identity, batches_of_steps):
-    """PEFT's loss, gradient norm, learning rate and number of labelled tokens, step by step."""
-    lora, train = identity["lora"], identity["train"]
-    rates = train["optimizer"]
+def make_model(folder, config):
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    torch.manual_seed(identity["seeds"]["lora_init"])
-    model = get_peft_model(
+    if "adapter" in config["launch"]["paths"]:
+        adapter = config["launch"]["paths"]["adapter"]
+        # Without dropout, whatever the adapter was trained with before.
+        return PeftModel.from_pretrained(base, adapter, is_trainable=True).eval()
+    lora = config["identity"]["lora"]
+    torch.manual_seed(config["identity"]["seeds"]["lora_init"])
+    return get_peft_model(
         base,
         LoraConfig(
             r=lora["rank"],
             lora_alpha=lora["alpha"],
             lora_dropout=lora["dropout"],
             target_modules=lora["target_modules"],
+            use_rslora=lora.get("use_rslora", False),
             task_type="CAUSAL_LM",
         ),
     )
+
+
+def reference_run(folder, config, batches_of_steps):
+    """PEFT's loss, gradient norm, learning rate and number of labelled tokens, step by step."""
+    train = config["identity"]["train"]
+    rates = train["optimizer"]
+    model = make_model(folder, config)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(
         parameters,
@@ -105,10 +151,18 @@ def reference_run(folder, identity, batches_of_steps):
         optimizer.zero_grad()
 
 
+def batches_of(identity, samples, pad_id):
+    """The micro-batches of a step that took `samples`."""
+    rows, packing = identity["train"]["batch_size"], identity["data"].get("packing", False)
+    if not packing:
+        return [make_batch(samples[i : i + rows], pad_id) for i in range(0, len(samples), rows)]
+    packed = pack(samples, identity["data"]["max_length"])
+    return [make_packed_batch(packed[i : i + rows], pad_id) for i in range(0, len(packed), rows)]
+
+
 def compare(parity, name, folder, samples, config, modes=("deterministic",)):
     """Runs `config` in each of the modes, and the reference once: the modes draw the same data."""
-    identity = config["identity"]
-    rows, reference = identity["train"]["batch_size"], None
+    identity, reference = config["identity"], None
     pad_id = json.loads((folder / "config.json").read_text())["pad_token_id"]
     for mode in modes:
         identity["numerics"] = mode
@@ -117,13 +171,9 @@ def compare(parity, name, folder, samples, config, modes=("deterministic",)):
         if reference is None:
             chosen = [step["samples"] for step in steps]
             batches = [
-                [
-                    make_batch([samples[sample] for sample in ids[i : i + rows]], pad_id)
-                    for i in range(0, len(ids), rows)
-                ]
-                for ids in chosen
+                batches_of(identity, [samples[sample] for sample in ids], pad_id) for ids in chosen
             ]
-            reference = list(reference_run(folder, identity, batches))
+            reference = list(reference_run(folder, config, batches))
         assert [step["samples"] for step in steps] == chosen, f"{mode} draws other samples"
         compare_steps(parity, f"{name}, {mode}", steps, batches, reference, identity)
 

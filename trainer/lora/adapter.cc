@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "harness/protocol/append_file.h"
 #include "harness/protocol/tensor_digest.h"
-#include "trainer/data/input_file.h"
 #include "trainer/data/mt19937.h"
 #include "trainer/model/safetensors.h"
 
@@ -112,7 +110,7 @@ Adapter::Adapter(const ModelConfig& model, const LoraConfig& lora, at::Device de
   compute_ = compute_dtype == at::kFloat ? params_ : params_.to(compute_dtype);
   for (std::size_t t = 0; t < targets_.size(); ++t) {
     targets_[t].weights = {view(compute_, slots_[2 * t]), view(compute_, slots_[2 * t + 1]),
-                           lora.alpha / static_cast<double>(lora.rank)};
+                           lora.scaling()};
     targets_[t].grads = {view(micro_grads_, slots_[2 * t]), view(micro_grads_, slots_[2 * t + 1])};
   }
 }
@@ -186,28 +184,8 @@ protocol::Digest Adapter::digest() const {
 
 void Adapter::load(const std::filesystem::path& folder) {
   // Tensors of the right shape would load with another scaling, too.
-  const auto path = folder / "adapter_config.json";
-  if (std::filesystem::exists(path)) {
-    nlohmann::json found;
-    try {
-      found = read_json_object(path);
-    } catch (const std::runtime_error& error) {
-      throw ModelError(error.what());
-    }
-    const nlohmann::json wanted = {
-        {"r", config_.rank},   {"lora_alpha", config_.alpha},
-        {"bias", "none"},      {"fan_in_fan_out", false},
-        {"use_dora", false},   {"use_rslora", false},
-        {"peft_type", "LORA"}, {"alpha_pattern", nlohmann::json::object()}};
-    for (const auto& [key, value] : wanted.items()) {
-      const bool given = found.contains(key);
-      const bool needed = key == "r" || key == "lora_alpha";
-      if (given ? found.at(key) == value : !needed) continue;
-      throw ModelError(path.string() + ": " + key + " is " +
-                       (given ? found.at(key).dump() : "missing") + ", the configuration needs " +
-                       value.dump());
-    }
-  }
+  const auto config = folder / "adapter_config.json";
+  if (std::filesystem::exists(config)) require_adapter_config(config, config_);
   read_tensors(folder / "adapter_model.safetensors", named_params());
   refresh();
 }
@@ -216,23 +194,8 @@ void Adapter::save(const std::filesystem::path& folder, const std::string& base_
   std::filesystem::create_directories(folder);
   write_safetensors(folder / "adapter_model.safetensors", to_write(host_params()),
                     {{"format", "pt"}});
-  auto modules = config_.target_modules;
-  std::sort(modules.begin(), modules.end());
-  const nlohmann::json config = {{"base_model_name_or_path", base_model},
-                                 {"bias", "none"},
-                                 {"fan_in_fan_out", false},
-                                 {"inference_mode", true},
-                                 {"init_lora_weights", true},
-                                 {"lora_alpha", config_.alpha},
-                                 {"lora_dropout", config_.dropout},
-                                 {"modules_to_save", nullptr},
-                                 {"peft_type", "LORA"},
-                                 {"r", config_.rank},
-                                 {"target_modules", modules},
-                                 {"task_type", "CAUSAL_LM"},
-                                 {"use_dora", false},
-                                 {"use_rslora", false}};
-  protocol::write_file_atomically(folder / "adapter_config.json", config.dump(2) + "\n");
+  protocol::write_file_atomically(folder / "adapter_config.json",
+                                  adapter_config_json(config_, base_model).dump(2) + "\n");
 }
 
 }  // namespace twinrun::trainer

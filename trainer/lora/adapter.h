@@ -10,6 +10,7 @@
 
 #include "harness/protocol/sha256.h"
 #include "trainer/data/philox.h"
+#include "trainer/lora/adapter_config.h"
 #include "trainer/model/model_config.h"
 #include "trainer/model/safetensors.h"
 #include "trainer/ops/leaf_hash.h"
@@ -23,13 +24,6 @@ inline constexpr std::array<const char*, 7> kModuleNames = {
 
 /// "self_attn.q_proj", "mlp.up_proj", ...
 std::string module_path(LinearModule module);
-
-struct LoraConfig {
-  std::int64_t rank = 8;
-  double alpha = 16;
-  double dropout = 0;
-  std::vector<std::string> target_modules;  ///< of kModuleNames
-};
 
 /// Float32 host tensors as write_safetensors takes them; they have to outlive the result.
 std::vector<TensorToWrite> to_write(const std::vector<NamedTensor>& tensors);
@@ -52,8 +46,9 @@ class Adapter {
   /// module (A, B, A again), B zero. With a bfloat16 base A is rounded to it, then kept in float32.
   void init(std::uint64_t seed, at::ScalarType base_dtype);
 
-  /// Reads adapter_model.safetensors of a folder that save() or PEFT wrote. Throws ModelError; also
-  /// where the adapter_config.json beside it has another rank, alpha or kind than this adapter.
+  /// Reads adapter_model.safetensors of a folder that save() or PEFT wrote. Throws ModelError:
+  /// other tensors than this adapter's, none float32, an adapter_config.json beside it that
+  /// describes another adapter (require_adapter_config).
   void load(const std::filesystem::path& folder);
 
   /// adapter_model.safetensors and adapter_config.json, as PEFT writes and loads them.

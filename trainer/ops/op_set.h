@@ -30,7 +30,7 @@ struct DropoutKey {
 /// Hu et al., arXiv:2106.09685, section 4.1.
 struct LoraWeights {
   at::Tensor a_RI, b_OR;
-  double scaling = 0;  ///< alpha / rank
+  double scaling = 0;  ///< LoraConfig::scaling()
 };
 
 /// Gradients of a LoraWeights: float32 views, added to.

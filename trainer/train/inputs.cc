@@ -1,5 +1,7 @@
 #include "trainer/train/inputs.h"
 
+#include <utility>
+
 #include "harness/protocol/sha256.h"
 
 namespace twinrun::trainer {
@@ -25,7 +27,23 @@ ModelConfig open_model(const TrainConfig& config, nlohmann::json& digests) {
   const bool random = config.random_model_seed.has_value();
   const auto folder = random ? config.model_path.parent_path() : config.model_path;
   digests["model"] = check_digests(folder, config.model_digests);
-  return read_model_config(random ? config.model_path : folder / "config.json");
+  const auto file = random ? config.model_path : folder / "config.json";
+  const auto model = read_model_config(file);
+  const std::pair<const char*, std::int64_t> ids[] = {
+      {"pad_token_id", model.pad_token_id}, {"eos_token_id", model.eos_token_id.value_or(0)}};
+  for (const auto& [field, id] : ids) {
+    if (id >= 0 && id < model.vocab_size) continue;
+    throw ModelError(file.string() + ": " + field + " " + std::to_string(id) +
+                     " lies outside vocab_size " + std::to_string(model.vocab_size));
+  }
+  return model;
+}
+
+void begin_adapter(const TrainConfig& config, std::uint64_t seed, at::ScalarType base_dtype,
+                   Adapter& adapter, nlohmann::json& digests) {
+  if (!config.adapter_path) return adapter.init(seed, base_dtype);
+  digests["adapter"] = check_digests(*config.adapter_path, config.adapter_digests);
+  adapter.load(*config.adapter_path);
 }
 
 LlamaWeights load_weights(const TrainConfig& config, const ModelConfig& model, at::ScalarType dtype,

@@ -21,6 +21,11 @@ ModelConfig open_model(const TrainConfig& config, nlohmann::json& digests);
 LlamaWeights load_weights(const TrainConfig& config, const ModelConfig& model, at::ScalarType dtype,
                           at::Device device);
 
+/// The adapter that training begins with: that of the configuration's PEFT folder, else PEFT's
+/// initial values for `seed`.
+void begin_adapter(const TrainConfig& config, std::uint64_t seed, at::ScalarType base_dtype,
+                   Adapter& adapter, nlohmann::json& digests);
+
 /// Null for synthetic data, which have none.
 std::unique_ptr<const Tokenizer> open_tokenizer(const TrainConfig& config, const ModelConfig& model,
                                                 nlohmann::json& digests);

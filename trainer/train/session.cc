@@ -52,7 +52,7 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   data_ = load_data(config_, model_config_, tokenizer.get(), digests);
   manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
   adapter_ = std::make_unique<Adapter>(model_config_, config_.lora, device_, dtype_);
-  adapter_->init(lora_seed, dtype_);
+  begin_adapter(config_, lora_seed, dtype_, *adapter_, digests);
   model_ = std::make_unique<Llama>(
       model_config_, load_weights(config_, model_config_, dtype_, device_), *ops_, adapter_.get());
   optimizer_ = std::make_unique<AdamW>(config_.optimizer, *ops_, *adapter_);

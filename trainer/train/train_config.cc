@@ -36,6 +36,8 @@ void read_lora(const json& identity, LoraConfig& lora) {
   if (!(lora.dropout >= 0 && lora.dropout < 1)) {
     throw ConfigError("config.json: /lora/dropout must be in [0, 1)");
   }
+  lora.use_rslora = identity.at("lora").contains("use_rslora") &&
+                    need<bool>(identity, "/lora/use_rslora");
   const auto targets = need<json>(identity, "/lora/target_modules");
   if (targets == "all-linear") {
     lora.target_modules.assign(kModuleNames.begin(), kModuleNames.end());
@@ -100,6 +102,10 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   for (const char* part : {"/model", "/data", "/lora", "/train"}) need<json>(config.identity, part);
   read_model_and_data(config, out);
   read_lora(config.identity, out.lora);
+  if (config.identity.at("lora").contains("init")) {
+    out.adapter_path = need<std::string>(config.launch, "/paths/adapter");
+    out.adapter_digests = need<json>(config.identity, "/lora/init");
+  }
   read_train(config.identity, out);
   out.seed_lora_init = need<std::uint64_t>(config.identity, "/seeds/lora_init");
   out.seed_dropout = need<std::uint64_t>(config.identity, "/seeds/dropout");

@@ -30,6 +30,8 @@ struct TrainConfig {
   std::int64_t max_length = 0;
   nlohmann::json model_digests, tokenizer_digests, data_digest;  ///< as the identity states them
   LoraConfig lora;
+  std::optional<std::filesystem::path> adapter_path;  ///< PEFT folder that training begins with
+  nlohmann::json adapter_digests;                     ///< of its two files
   std::int64_t steps = 0, batch_size = 0, gradient_accumulation = 1;
   double max_grad_norm = 1;
   AdamWOptions optimizer;

@@ -118,6 +118,29 @@ TEST(SeedPlusOneControlTest, NeedsAdapterGradientAndSamplesOrLossToDiffer) {
                }).passed);
 }
 
+TEST(SeedPlusOneControlTest, AnAdapterThatIsGivenHangsOnNoSeed) {
+  const SyntheticRun plain(4);
+  const auto control = [&](bool same_adapter, bool same_grad) {
+    const test::TempFolder folder;
+    const auto give = [](auto& made) {
+      made.config.identity["lora"] = {{"init", {{"adapter_config.json", "aa"}}}};
+    };
+    const auto run = run_in(folder.path() / "a", 4, give);
+    const auto other = run_in(folder.path() / "c", 4, [&](auto& made) {
+      plus_one(made);
+      give(made);
+      if (same_adapter) made.record.zero = plain.record.zero;
+      if (same_grad) made.record.steps[0].grad = plain.record.steps[0].grad;
+    });
+    return control_seed_plus_one(run, other);
+  };
+  EXPECT_TRUE(control(true, false).passed);
+  EXPECT_FALSE(control(true, true).passed);
+  const auto seeded = control(false, false);
+  EXPECT_FALSE(seeded.passed);
+  EXPECT_NE(seeded.message.find("lora.init"), std::string::npos) << seeded.message;
+}
+
 TEST(SeedPlusOneControlTest, RefusesAnIdentityThatDiffersInMore) {
   for (const Change& change : std::vector<Change>{
            [](auto& run) { run.config.identity["extra"] = 1; },

@@ -206,6 +206,11 @@ TEST(ReadRunTest, SeedsAndInputsAreThoseThatWereConfigured) {
     expect(view_of(with_files(part, "bb")), Verdict::kInvalid, "inputs_not_as_configured");
   }
   expect(view_of([](auto& run) {
+           run.config.identity["lora"]["init"] = {{"adapter_config.json", "aa"}};
+           run.manifest["digests"]["adapter"]["adapter_config.json"] = "bb";
+         }),
+         Verdict::kInvalid, "inputs_not_as_configured");
+  expect(view_of([](auto& run) {
            run.config.identity["data"] = {{"sha256", "aa"}};
            run.manifest["digests"]["data"] = "bb";
          }),

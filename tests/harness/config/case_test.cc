@@ -142,6 +142,38 @@ TEST_F(ResolveCase, SyntheticDataTakesNoTemplate) {
   }
 }
 
+// Cases that were there before a switch keep their identity.
+TEST_F(ResolveCase, ASwitchStandsInTheIdentityOnlyWhereItIsOn) {
+  const auto before = resolve(valid()).config.identity_digest();
+  const std::pair<const char*, const char*> switches[] = {{"lora", "use_rslora"}};
+  for (const auto& [section, key] : switches) {
+    const std::string set = std::string(section) + "." + key + "=";
+    EXPECT_EQ(resolve(valid(), {set + "false"}).config.identity_digest(), before);
+    EXPECT_EQ(resolve(valid(), {set + "true"}).config.identity.at(section).at(key), true);
+    EXPECT_THAT(error_of(valid(), {set + "1"}), HasSubstr(key));
+  }
+}
+
+TEST_F(ResolveCase, AnInitialAdapterEntersTheIdentityByItsTwoFiles) {
+  std::filesystem::create_directory(folder_ / "adapter");
+  EXPECT_THAT(error_of(valid(), {"lora.init=adapter"}),
+              AllOf(HasSubstr("no such file"), HasSubstr("adapter_config.json")));
+  write("adapter/adapter_config.json", "{}");
+  write("adapter/adapter_model.safetensors", "weights");
+  const ResolvedCase resolved = resolve(valid(), {"lora.init=adapter"});
+  EXPECT_EQ(resolved.config.identity.at("lora").at("init"), json::parse(R"({
+      "adapter_config.json":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+      "adapter_model.safetensors":
+          "9a129038d9a00aed0cf6a7ea059ca50a813449061ab87848cf1a13eafdf33b2c"})"));
+  EXPECT_EQ(resolved.config.launch.at("paths").at("adapter"), (folder_ / "adapter").string());
+  std::filesystem::rename(folder_ / "adapter", folder_ / "moved");
+  EXPECT_EQ(resolve(valid(), {"lora.init=moved"}).config.identity_digest(),
+            resolved.config.identity_digest());
+  EXPECT_THAT(error_of(valid(), {"lora.init=adapter"}), HasSubstr("no such folder"));
+  write("moved/adapter_model.safetensors", "");
+  EXPECT_THAT(error_of(valid(), {"lora.init=moved"}), HasSubstr("is empty"));
+}
+
 TEST_F(ResolveCase, RandomModelIsItsConfigurationFileAndSeed) {
   const std::string text = valid_with("{path: model, dtype: float32}",
                                       "{config: model/config.json, init: random, seed: 3}");
@@ -174,7 +206,7 @@ TEST_F(ResolveCase, WhatIsNotBuiltYetIsSaid) {
                 AllOf(StartsWith("--set " + set), HasSubstr("not built yet"), HasSubstr(what)));
   };
   expect("train.eval_every=5", "train.eval_every");
-  expect("data.template=llama3", "chatml, text");
+  expect("data.template=llama2", "chatml, llama3, mistral, alpaca, text");
   expect("train.optimizer.name=sgd", "adamw");
   EXPECT_EQ(error_of(valid(), {"train.eval_every=0"}), "no error");
 }

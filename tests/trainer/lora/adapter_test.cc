@@ -77,6 +77,78 @@ TEST(Adapter, RefusesAConfigurationWithoutRankOrAlpha) {
   EXPECT_NO_THROW(adapter.load(folder.path()));
 }
 
+TEST(Adapter, RefusesByNameWhatWouldMakeItAnotherAdapter) {
+  const test::TempFolder folder;
+  Adapter adapter(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
+  adapter.save(folder.path(), "base");
+  const auto whole = nlohmann::json::parse(test::read_file(folder.path() / "adapter_config.json"));
+  const auto load_with = [&](const std::string& field, const nlohmann::json& value) {
+    auto config = whole;
+    config[field] = value;
+    folder.write("adapter_config.json", config.dump());
+    return test::message_of<ModelError>([&] { adapter.load(folder.path()); });
+  };
+  const std::pair<const char*, nlohmann::json> others[] = {{"r", 5},
+                                                           {"lora_alpha", 9},
+                                                           {"target_modules", {"q_proj"}},
+                                                           {"target_modules", ".*proj"},
+                                                           {"target_modules", nullptr},
+                                                           {"use_rslora", true},
+                                                           {"bias", "all"},
+                                                           {"use_dora", true},
+                                                           {"fan_in_fan_out", true},
+                                                           {"lora_bias", true},
+                                                           {"rank_pattern", {{"q_proj", 2}}},
+                                                           {"alpha_pattern", {{"q_proj", 2}}},
+                                                           {"modules_to_save", {"lm_head"}},
+                                                           {"layers_to_transform", {0}},
+                                                           {"exclude_modules", {"k_proj"}},
+                                                           {"trainable_token_indices", {1, 2}},
+                                                           {"target_parameters", {"x"}},
+                                                           {"init_lora_weights", "pissa"},
+                                                           {"peft_type", "LOHA"},
+                                                           {"use_something_new", true}};
+  for (const auto& [field, value] : others) {
+    EXPECT_THAT(load_with(field, value),
+                testing::AllOf(testing::HasSubstr("adapter_config.json: "),
+                               testing::HasSubstr(std::string(field) + " is " + value.dump())))
+        << field;
+  }
+  const std::pair<const char*, nlohmann::json> same[] = {
+      {"target_modules", "all-linear"}, {"lora_dropout", 0.5},
+      {"rank_pattern", nullptr},        {"revision", "main"},
+      {"peft_version", "0.21.2"},       {"init_lora_weights", false},
+      {"megatron_core", "megatron"},    {"layer_replication", nullptr}};
+  for (const auto& [field, value] : same) EXPECT_EQ(load_with(field, value), "") << field;
+  folder.write("adapter_config.json", "{");
+  EXPECT_THAT(test::message_of<ModelError>([&] { adapter.load(folder.path()); }),
+              testing::HasSubstr("adapter_config.json: "));
+}
+
+TEST(Adapter, RefusesATensorFileThatIsCut) {
+  const test::TempFolder folder;
+  Adapter adapter(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
+  adapter.save(folder.path(), "base");
+  const auto file = folder.path() / "adapter_model.safetensors";
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) - 4);
+  EXPECT_THAT(test::message_of<ModelError>([&] { adapter.load(folder.path()); }),
+              testing::HasSubstr("adapter_model.safetensors"));
+}
+
+TEST(Adapter, RankStabilizedScalingDividesByTheRoot) {
+  auto lora = tiny_lora();
+  EXPECT_EQ(lora.scaling(), 8.0 / 4.0);
+  lora.use_rslora = true;
+  EXPECT_EQ(lora.scaling(), 8.0 / 2.0);
+  const Adapter adapter(tiny_config(), lora, at::kCPU, at::kFloat);
+  EXPECT_EQ(adapter.weights(0, LinearModule::kQProj)->scaling, 4.0);
+  const test::TempFolder folder;
+  adapter.save(folder.path(), "base");
+  EXPECT_EQ(nlohmann::json::parse(test::read_file(folder.path() / "adapter_config.json"))
+                .at("use_rslora"),
+            true);
+}
+
 TEST(Adapter, RefusesARankThatDoesNotFitAndNoTarget) {
   EXPECT_THROW(
       Adapter(tiny_config(), {.rank = 17, .target_modules = {"k_proj"}}, at::kCPU, at::kFloat),

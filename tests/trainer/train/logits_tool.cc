@@ -29,7 +29,8 @@ nlohmann::json read_json(const std::filesystem::path& path) {
 std::unique_ptr<Adapter> load_adapter(const std::filesystem::path& folder, const ModelConfig& model,
                                       at::ScalarType dtype) {
   const auto json = read_json(folder / "adapter_config.json");
-  LoraConfig lora{json.at("r"), json.at("lora_alpha"), 0, json.at("target_modules")};
+  LoraConfig lora{json.at("r"), json.at("lora_alpha"), 0, json.at("target_modules"),
+                  json.value("use_rslora", false)};
   auto adapter = std::make_unique<Adapter>(model, lora, at::kCPU, dtype);
   adapter->load(folder);
   return adapter;
