@@ -79,10 +79,11 @@ ModelPart read_model(const YamlNode& node, const CaseContext& context) {
 }
 
 DataPart read_data(const YamlNode& node, const CaseContext& context) {
-  const Section section(node, {"path", "template", "max_length", "loss_on", "synthetic"});
+  const Section section(node,
+                        {"path", "template", "max_length", "loss_on", "packing", "synthetic"});
   DataPart part;
   if (const YamlNode* synthetic = section.find("synthetic")) {
-    for (const char* key : {"path", "template", "max_length", "loss_on"}) {
+    for (const char* key : {"path", "template", "max_length", "loss_on", "packing"}) {
       if (const YamlNode* other = section.find(key)) {
         fail_at(*other, "does not go with data.synthetic: every position of it is labelled");
       }
@@ -106,6 +107,7 @@ DataPart read_data(const YamlNode& node, const CaseContext& context) {
        {"max_length", integer(2, kCountMax), {}},
        {"loss_on", trainer_word(context, {"response", "all"}), "response"}},
       context.absent());
+  set_if_true(section, "packing", part.identity);
   part.identity["sha256"] = digest_file(*path, *part.path);
   return part;
 }

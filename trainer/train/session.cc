@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "harness/protocol/tensor_digest.h"
@@ -20,6 +21,30 @@ protocol::NamedDigest int64_digest(const std::string& name, const Batch& batch,
                                    const std::vector<std::int64_t>& values) {
   const std::int64_t shape[] = {batch.rows, batch.length};
   return {name, protocol::tensor_digest("int64", shape, std::as_bytes(std::span(values)))};
+}
+
+/// What a row may attend to: each sample for itself, and the padding behind the last.
+std::vector<Segment> segments_of(const Batch& batch) {
+  std::vector<Segment> segments;
+  for (std::int64_t at = 0; at < batch.rows * batch.length; ++at) {
+    const auto i = static_cast<std::size_t>(at);
+    const bool padding = batch.attention_mask[i] == 0;
+    const bool begins = at % batch.length == 0 ||
+                        (padding ? batch.attention_mask[i - 1] == 1 : batch.position_ids[i] == 0);
+    if (begins) segments.push_back({at, 0});
+    ++segments.back().length;
+  }
+  return segments;
+}
+
+/// Rows as long as samples may be, where the case asks for it.
+std::optional<Packing> packing_of(const TrainConfig& config, const Dataset& data) {
+  if (!config.packing) return std::nullopt;
+  Packing packing{{}, config.max_length};
+  for (const Sample& sample : data.samples) {
+    packing.lengths.push_back(static_cast<std::int64_t>(sample.input_ids.size()));
+  }
+  return packing;
 }
 
 /// In the order of the names as they are digested.
@@ -56,9 +81,9 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   model_ = std::make_unique<Llama>(
       model_config_, load_weights(config_, model_config_, dtype_, device_), *ops_, adapter_.get());
   optimizer_ = std::make_unique<AdamW>(config_.optimizer, *ops_, *adapter_);
-  sampler_ =
-      std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()), config_.batch_size,
-                                config_.gradient_accumulation, config_.seed_shuffle + shift);
+  sampler_ = std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()),
+                                       config_.batch_size, config_.gradient_accumulation,
+                                       config_.seed_shuffle + shift, packing_of(config_, data_));
   manifest.update(describe_machine(device_));
   const auto switches = read_switches(config_.numerics, device_);
   manifest["switches"] = to_manifest(switches);
@@ -133,6 +158,9 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
     digests.push_back(int64_digest(prefix + "input_ids", batch, batch.input_ids));
     digests.push_back(int64_digest(prefix + "labels", batch, batch.labels));
     digests.push_back(int64_digest(prefix + "attention_mask", batch, batch.attention_mask));
+    if (config_.packing) {
+      digests.push_back(int64_digest(prefix + "position_ids", batch, batch.position_ids));
+    }
     record.tokens += batch.tokens;
     record.loss_tokens += batch.loss_tokens;
     record.samples.insert(record.samples.end(), batch.ids.begin(), batch.ids.end());
@@ -180,7 +208,12 @@ DeviceBatch Session::to_device(const Batch& batch) const {
     const auto host = at::tensor(values, at::kLong);
     return device_.is_cuda() ? host.pin_memory().to(device_, /*non_blocking=*/true) : host;
   };
-  return {batch.rows, batch.length, move(batch.input_ids), move(positions), move(targets)};
+  return {batch.rows,
+          batch.length,
+          move(batch.input_ids),
+          move(positions),
+          move(targets),
+          config_.packing ? segments_of(batch) : std::vector<Segment>{}};
 }
 
 }  // namespace twinrun::trainer

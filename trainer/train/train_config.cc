@@ -36,8 +36,8 @@ void read_lora(const json& identity, LoraConfig& lora) {
   if (!(lora.dropout >= 0 && lora.dropout < 1)) {
     throw ConfigError("config.json: /lora/dropout must be in [0, 1)");
   }
-  lora.use_rslora = identity.at("lora").contains("use_rslora") &&
-                    need<bool>(identity, "/lora/use_rslora");
+  lora.use_rslora =
+      identity.at("lora").contains("use_rslora") && need<bool>(identity, "/lora/use_rslora");
   const auto targets = need<json>(identity, "/lora/target_modules");
   if (targets == "all-linear") {
     lora.target_modules.assign(kModuleNames.begin(), kModuleNames.end());
@@ -71,6 +71,7 @@ void read_model_and_data(const protocol::RunConfig& config, TrainConfig& out) {
   out.template_name = need<std::string>(identity, "/data/template");
   out.max_length = positive(identity, "/data/max_length");
   out.loss_on = need<std::string>(identity, "/data/loss_on");
+  out.packing = identity.at("data").contains("packing") && need<bool>(identity, "/data/packing");
   out.tokenizer_digests = need<json>(identity, "/tokenizer/files");
   if (out.random_model_seed) {
     throw ConfigError("a model with init: random has no tokenizer; give it synthetic data");

@@ -28,6 +28,7 @@ struct TrainConfig {
   std::filesystem::path data_path;
   std::string template_name, loss_on;
   std::int64_t max_length = 0;
+  bool packing = false;
   nlohmann::json model_digests, tokenizer_digests, data_digest;  ///< as the identity states them
   LoraConfig lora;
   std::optional<std::filesystem::path> adapter_path;  ///< PEFT folder that training begins with

@@ -136,7 +136,8 @@ TEST_F(ResolveCase, SyntheticDataTakesNoTemplate) {
             json::parse(R"({"synthetic":{"samples":9,"length":8,"vocab_size":7,"seed":1}})"));
   EXPECT_FALSE(resolved.config.identity.contains("tokenizer"));
   EXPECT_FALSE(resolved.config.launch.at("paths").contains("data"));
-  for (const char* extra : {"template=chatml", "max_length=9", "loss_on=all", "path=data.jsonl"}) {
+  for (const char* extra :
+       {"template=chatml", "max_length=9", "loss_on=all", "packing=false", "path=data.jsonl"}) {
     EXPECT_THAT(error_of(text, {std::string("data.") + extra}),
                 HasSubstr("does not go with data.synthetic"));
   }
@@ -145,7 +146,8 @@ TEST_F(ResolveCase, SyntheticDataTakesNoTemplate) {
 // Cases that were there before a switch keep their identity.
 TEST_F(ResolveCase, ASwitchStandsInTheIdentityOnlyWhereItIsOn) {
   const auto before = resolve(valid()).config.identity_digest();
-  const std::pair<const char*, const char*> switches[] = {{"lora", "use_rslora"}};
+  const std::pair<const char*, const char*> switches[] = {{"data", "packing"},
+                                                          {"lora", "use_rslora"}};
   for (const auto& [section, key] : switches) {
     const std::string set = std::string(section) + "." + key + "=";
     EXPECT_EQ(resolve(valid(), {set + "false"}).config.identity_digest(), before);
