@@ -14,7 +14,7 @@ BOUND = 1e-5  # relative to the largest logit
 def check_continued(parity, folder, use_rslora):
     """PEFT makes an adapter whose B is not zero; both train on from it."""
     adapter = parity.scratch / f"from-peft-{use_rslora}"
-    base = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     torch.manual_seed(11)
     model = get_peft_model(
         base,

@@ -108,7 +108,7 @@ def bad_prompts(test):
         '{"prompt":5}': "no string",
         "[]": "not a JSON object",
         '{"prompt":': "not JSON",
-        '{"prompt":"a","response":"b"}': "has a 'response'",
+        '{"prompt":"a","response":"b"}': "'response'; a prompt ends",
         '{"ids":[49152]}': "outside the model's vocab_size",
         '{"ids":[]}': "no token",
         '{"id":0,"prompt":"a"}': "has the id of line 1",
