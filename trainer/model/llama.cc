@@ -124,7 +124,7 @@ at::Tensor Llama::block_backward(std::int64_t layer, at::Tensor dy, const BlockS
   auto dnorm2 = linear_backward(layer, LinearModule::kGateProj, dgate, s, {}, true);
   dnorm2 = linear_backward(layer, LinearModule::kUpProj, dup, s, dnorm2, true);
   // Fan-in of the residual stream: what passes by, then the branch.
-  const auto dx2 = dy + ops_.rms_norm_backward(dnorm2, s.x2_ND, s.rstd2_N1, w.post_norm);
+  const auto dx2 = ops_.rms_norm_backward(dnorm2, s.x2_ND, s.rstd2_N1, w.post_norm, dy);
 
   const auto dout = linear_backward(layer, LinearModule::kOProj, dx2, s, {}, true)
                         .view({s.rows, length, config_.num_attention_heads, config_.head_dim})
@@ -140,7 +140,7 @@ at::Tensor Llama::block_backward(std::int64_t layer, at::Tensor dy, const BlockS
   dnorm1 = linear_backward(layer, LinearModule::kKProj, dk, s, dnorm1, need_dx);
   dnorm1 = linear_backward(layer, LinearModule::kVProj, dv, s, dnorm1, need_dx);
   if (!need_dx) return {};
-  return dx2 + ops_.rms_norm_backward(dnorm1, s.x_ND, s.rstd_N1, w.input_norm);
+  return ops_.rms_norm_backward(dnorm1, s.x_ND, s.rstd_N1, w.input_norm, dx2);
 }
 
 at::Tensor Llama::forward_backward(const DeviceBatch& batch, double grad_scale,
@@ -159,7 +159,7 @@ at::Tensor Llama::forward_backward(const DeviceBatch& batch, double grad_scale,
       ops_.linear_cross_entropy(norm.y_ND, weights_.lm_head, batch.targets_L, grad_scale);
   auto dx = at::zeros_like(x);
   dx.index_copy_(0, batch.positions_L,
-                 ops_.rms_norm_backward(loss.dx_LD, x_LD, norm.rstd_N1, weights_.norm));
+                 ops_.rms_norm_backward(loss.dx_LD, x_LD, norm.rstd_N1, weights_.norm, {}));
   for (std::size_t layer = saved.size(); layer-- > 0;) {
     dx = block_backward(static_cast<std::int64_t>(layer), dx, saved[layer]);
     saved[layer] = {};

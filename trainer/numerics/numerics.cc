@@ -29,7 +29,7 @@ c10::ScalarType compute_dtype(const std::string& dtype) {
 }
 
 std::string arithmetic_id(const NumericsOptions& options) {
-  return options.mode == "portable" ? "portable-f32/1" : "libtorch-" + options.dtype + "/3";
+  return options.mode == "portable" ? "portable-f32/1" : "libtorch-" + options.dtype + "/4";
 }
 
 nlohmann::json to_manifest(const std::vector<SwitchState>& switches) {

@@ -104,36 +104,49 @@ DropoutPlan plan_for(const at::Tensor& x, const DropoutKey& key) {
   return plan;
 }
 
-void apply_cuda(at::Tensor& y, const at::Tensor& x, const DropoutPlan& plan, bool add) {
+/// The bits of `mask`, which is made if it is there to be written; empty: none are kept.
+DropoutMask mask_for(const at::Tensor& x, at::Tensor* mask) {
+  if (mask == nullptr) return {};
+  const bool read = mask->defined();
+  const auto bytes = (x.numel() + 7) / 8;
+  if (!read) *mask = at::empty({bytes}, x.options().dtype(at::kByte));
+  TORCH_CHECK(mask->numel() == bytes && mask->is_cuda(), "a dropout mask of another tensor");
+  return {mask->mutable_data_ptr<std::uint8_t>(), read};
+}
+
+void apply_cuda(at::Tensor& y, const at::Tensor& x, const DropoutPlan& plan,
+                const DropoutMask& mask, bool add) {
   const auto stream = c10::cuda::getCurrentCUDAStream().stream();
   if (x.scalar_type() == at::kFloat) {
     C10_CUDA_CHECK(dropout_cuda_float32(y.mutable_data_ptr<float>(), x.const_data_ptr<float>(),
-                                        x.numel(), plan, add, stream));
+                                        x.numel(), plan, mask, add, stream));
     return;
   }
   TORCH_CHECK(x.scalar_type() == at::kBFloat16, "dropout of ", x.scalar_type());
   C10_CUDA_CHECK(dropout_cuda_bfloat16(y.mutable_data_ptr(), x.const_data_ptr(), x.numel(), plan,
-                                       add, stream));
+                                       mask, add, stream));
 }
 
 }  // namespace
 
-at::Tensor dropout(const at::Tensor& x, const DropoutKey& key) {
+at::Tensor dropout(const at::Tensor& x, const DropoutKey& key, at::Tensor* mask) {
   const auto plan = plan_for(x, key);
   auto y = at::empty_like(x);
   if (x.is_cuda()) {
-    apply_cuda(y, x, plan, /*add=*/false);
+    apply_cuda(y, x, plan, mask_for(x, mask), /*add=*/false);
   } else {
     apply_cpu<false>(y, x, plan);
   }
   return y;
 }
 
-void dropout_add_(at::Tensor& y, const at::Tensor& x, const DropoutKey& key) {
+void dropout_add_(at::Tensor& y, const at::Tensor& x, const DropoutKey& key,
+                  const at::Tensor& mask) {
   const auto plan = plan_for(x, key);
   TORCH_CHECK(y.is_contiguous() && y.sizes() == x.sizes(), "dropout_add_: y must match x");
   if (x.is_cuda()) {
-    apply_cuda(y, x, plan, /*add=*/true);
+    auto bits = mask;
+    apply_cuda(y, x, plan, mask_for(x, mask.defined() ? &bits : nullptr), /*add=*/true);
   } else {
     apply_cpu<true>(y, x, plan);
   }

@@ -7,70 +7,79 @@ namespace twinrun::trainer {
 namespace {
 
 constexpr int kThreads = 256;
+constexpr int kEach = 8;  // elements of a thread: two Philox blocks, a byte of the mask
 
-/// Four neighbours, read and written at once.
+/// Neighbours, read and written at once.
 template <typename T>
-struct alignas(4 * sizeof(T)) Four {
-  T at[4];
+struct alignas(16) Eight {
+  T at[kEach];
 };
 
-/// One thread a Philox block, so four elements. `whole`: both pointers are aligned for Four.
+/// Which of the eight elements from `first` on are kept, the first in bit 0.
+__device__ unsigned draw(const DropoutPlan& plan, std::int64_t first) {
+  unsigned kept = 0;
+#pragma unroll
+  for (int block = 0; block < kEach / 4; ++block) {
+    auto counter = plan.counter;
+    counter[1] = static_cast<std::uint32_t>(first / 4 + block);
+    const auto words = philox4x32(counter, plan.key);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      kept |= (words[i] >= plan.threshold ? 1U : 0U) << (4 * block + i);
+    }
+  }
+  return kept;
+}
+
 template <typename T, bool kAdd>
-__global__ void dropout_kernel(T* y, const T* x, std::int64_t numel, DropoutPlan plan, bool whole) {
-  const std::int64_t block = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
-  const std::int64_t first = block * 4;
+__device__ T dropped(T x, T y, bool kept, float scale) {
+  const float value = kept ? __fmul_rn(static_cast<float>(x), scale) : 0.0F;
+  return static_cast<T>(kAdd ? __fadd_rn(static_cast<float>(y), value) : value);
+}
+
+/// `whole`: both pointers are aligned for Eight.
+template <typename T, bool kAdd>
+__global__ void dropout_kernel(T* y, const T* x, std::int64_t numel, DropoutPlan plan,
+                               DropoutMask mask, bool whole) {
+  const std::int64_t thread = std::int64_t{blockIdx.x} * blockDim.x + threadIdx.x;
+  const std::int64_t first = thread * kEach;
   if (first >= numel) return;
   x += first;
   y += first;
-  whole = whole && first + 4 <= numel;
-  const int count = numel - first < 4 ? static_cast<int>(numel - first) : 4;
-  Four<T> in{}, out{};
-  if (whole) {
-    in = *reinterpret_cast<const Four<T>*>(x);
-    if constexpr (kAdd) out = *reinterpret_cast<const Four<T>*>(y);
-  } else {
+  const unsigned kept = mask.read ? mask.bits[thread] : draw(plan, first);
+  if (mask.bits != nullptr && !mask.read) mask.bits[thread] = static_cast<std::uint8_t>(kept);
+  if (whole && first + kEach <= numel) {
+    const auto in = *reinterpret_cast<const Eight<T>*>(x);
+    Eight<T> out{};
+    if constexpr (kAdd) out = *reinterpret_cast<const Eight<T>*>(y);
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      if (i >= count) break;
-      in.at[i] = x[i];
-      if constexpr (kAdd) out.at[i] = y[i];
+    for (int i = 0; i < kEach; ++i) {
+      out.at[i] = dropped<T, kAdd>(in.at[i], out.at[i], (kept >> i & 1U) != 0, plan.scale);
     }
-  }
-  auto counter = plan.counter;
-  counter[1] = static_cast<std::uint32_t>(block);
-  const auto words = philox4x32(counter, plan.key);
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const float value =
-        words[i] >= plan.threshold ? __fmul_rn(static_cast<float>(in.at[i]), plan.scale) : 0.0F;
-    out.at[i] = static_cast<T>(kAdd ? __fadd_rn(static_cast<float>(out.at[i]), value) : value);
-  }
-  if (whole) {
-    *reinterpret_cast<Four<T>*>(y) = out;
+    *reinterpret_cast<Eight<T>*>(y) = out;
     return;
   }
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    if (i < count) y[i] = out.at[i];
+  for (int i = 0; i < kEach && first + i < numel; ++i) {
+    y[i] = dropped<T, kAdd>(x[i], kAdd ? y[i] : T{}, (kept >> i & 1U) != 0, plan.scale);
   }
 }
 
 template <typename T>
-bool aligned_for_four(const T* pointer) {
-  return reinterpret_cast<std::uintptr_t>(pointer) % alignof(Four<T>) == 0;
+bool aligned_for_eight(const T* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % alignof(Eight<T>) == 0;
 }
 
 template <typename T>
-cudaError_t launch(T* y, const T* x, std::int64_t numel, const DropoutPlan& plan, bool add,
-                   cudaStream_t stream) {
-  const auto blocks = (numel + 3) / 4;
-  const auto grid = static_cast<unsigned>((blocks + kThreads - 1) / kThreads);
+cudaError_t launch(T* y, const T* x, std::int64_t numel, const DropoutPlan& plan,
+                   const DropoutMask& mask, bool add, cudaStream_t stream) {
+  const auto threads = (numel + kEach - 1) / kEach;
+  const auto grid = static_cast<unsigned>((threads + kThreads - 1) / kThreads);
   if (grid == 0) return cudaSuccess;
-  const bool whole = aligned_for_four(x) && aligned_for_four(y);
+  const bool whole = aligned_for_eight(x) && aligned_for_eight(y);
   if (add) {
-    dropout_kernel<T, true><<<grid, kThreads, 0, stream>>>(y, x, numel, plan, whole);
+    dropout_kernel<T, true><<<grid, kThreads, 0, stream>>>(y, x, numel, plan, mask, whole);
   } else {
-    dropout_kernel<T, false><<<grid, kThreads, 0, stream>>>(y, x, numel, plan, whole);
+    dropout_kernel<T, false><<<grid, kThreads, 0, stream>>>(y, x, numel, plan, mask, whole);
   }
   return cudaGetLastError();
 }
@@ -78,14 +87,16 @@ cudaError_t launch(T* y, const T* x, std::int64_t numel, const DropoutPlan& plan
 }  // namespace
 
 cudaError_t dropout_cuda_float32(float* y, const float* x, std::int64_t numel,
-                                 const DropoutPlan& plan, bool add, cudaStream_t stream) {
-  return launch(y, x, numel, plan, add, stream);
+                                 const DropoutPlan& plan, const DropoutMask& mask, bool add,
+                                 cudaStream_t stream) {
+  return launch(y, x, numel, plan, mask, add, stream);
 }
 
 cudaError_t dropout_cuda_bfloat16(void* y, const void* x, std::int64_t numel,
-                                  const DropoutPlan& plan, bool add, cudaStream_t stream) {
+                                  const DropoutPlan& plan, const DropoutMask& mask, bool add,
+                                  cudaStream_t stream) {
   return launch(static_cast<__nv_bfloat16*>(y), static_cast<const __nv_bfloat16*>(x), numel, plan,
-                add, stream);
+                mask, add, stream);
 }
 
 }  // namespace twinrun::trainer

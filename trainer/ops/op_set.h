@@ -38,10 +38,11 @@ struct LoraGrads {
   at::Tensor a_RI, b_OR;
 };
 
-/// What lora_linear keeps for its backward. The dropped input is drawn again from the key.
+/// What lora_linear keeps for its backward. The dropped input is made again.
 struct LoraSaved {
   at::Tensor x_NI, h_NR;
   DropoutKey dropout;
+  at::Tensor mask;  ///< of the dropout (dropout.h), where an implementation keeps it
 };
 
 struct NormOutput {
@@ -94,8 +95,10 @@ class OpSet {
 
   /// Zhang and Sennrich, arXiv:1910.07467: x rsqrt(mean(x^2) + eps) weight.
   virtual NormOutput rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) = 0;
+  /// `residual_ND` + the gradient: what passes the norm by, then the norm. Undefined: none passes.
   virtual at::Tensor rms_norm_backward(const at::Tensor& dy_ND, const at::Tensor& x_ND,
-                                       const at::Tensor& rstd_N1, const at::Tensor& weight_D) = 0;
+                                       const at::Tensor& rstd_N1, const at::Tensor& weight_D,
+                                       const at::Tensor& residual_ND) = 0;
 
   /// y = x weight^T + scaling dropout(x) a^T b^T; `lora` null: the frozen product alone.
   virtual at::Tensor lora_linear(const at::Tensor& x_NI, const at::Tensor& weight_OI,

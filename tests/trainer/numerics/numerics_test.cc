@@ -27,8 +27,8 @@ TEST(Numerics, EveryModeButFastPromisesBits) {
 }
 
 TEST(Numerics, ArithmeticIsNamedByModeAndType) {
-  EXPECT_EQ(arithmetic_id(options("fast")), "libtorch-float32/3");
-  EXPECT_EQ(arithmetic_id(options("deterministic")), "libtorch-float32/3");
+  EXPECT_EQ(arithmetic_id(options("fast")), "libtorch-float32/4");
+  EXPECT_EQ(arithmetic_id(options("deterministic")), "libtorch-float32/4");
   EXPECT_EQ(arithmetic_id(options("portable")), "portable-f32/1");
 }
 

@@ -46,12 +46,20 @@ TEST(GpuDropout, HasTheBitsOfTheCpu) {
         const auto x_gpu =
             at::cat({at::zeros({offset}).to(type), x}).cuda().narrow(0, offset, numel);
         EXPECT_TRUE(at::equal(dropout(x_gpu, key).cpu(), dropout(x, key))) << numel;
+        at::Tensor mask;
+        const auto kept = dropout(x_gpu, key, &mask);
+        EXPECT_TRUE(at::equal(kept.cpu(), dropout(x, key))) << numel;
+        EXPECT_TRUE(at::equal(dropout(x_gpu, key, &mask), kept)) << numel;
         auto y = at::ones({numel + offset}).to(type);
         auto y_gpu = y.cuda();  // beside it nothing is written
         auto part = y.narrow(0, offset, numel), part_gpu = y_gpu.narrow(0, offset, numel);
         dropout_add_(part, x, key);
+        auto y_masked = y_gpu.clone();
+        auto part_masked = y_masked.narrow(0, offset, numel);
         dropout_add_(part_gpu, x_gpu, key);
+        dropout_add_(part_masked, x_gpu, key, mask);
         EXPECT_TRUE(at::equal(y_gpu.cpu(), y)) << numel;
+        EXPECT_TRUE(at::equal(y_masked, y_gpu)) << numel;
       }
     }
   }

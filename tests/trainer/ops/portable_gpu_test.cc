@@ -162,8 +162,8 @@ TEST_F(GpuPortable, RmsNorm) {
     const auto cpu = ops_->rms_norm(x, w, 1e-5), gpu = ops_->rms_norm(x.cuda(), w.cuda(), 1e-5);
     expect_same(gpu.y_ND, cpu.y_ND, "y");
     expect_same(gpu.rstd_N1, cpu.rstd_N1, "rstd");
-    expect_same(ops_->rms_norm_backward(dy.cuda(), x.cuda(), gpu.rstd_N1, w.cuda()),
-                ops_->rms_norm_backward(dy, x, cpu.rstd_N1, w), "dx");
+    expect_same(ops_->rms_norm_backward(dy.cuda(), x.cuda(), gpu.rstd_N1, w.cuda(), {}),
+                ops_->rms_norm_backward(dy, x, cpu.rstd_N1, w, {}), "dx");
   }
 }
 

@@ -43,11 +43,12 @@ class PortableOps final : public OpSet {
   }
 
   at::Tensor rms_norm_backward(const at::Tensor& dy_ND, const at::Tensor& x_ND,
-                               const at::Tensor& rstd_N1, const at::Tensor& weight_D) override {
+                               const at::Tensor& rstd_N1, const at::Tensor& weight_D,
+                               const at::Tensor& residual_ND) override {
     auto dx = at::empty_like(x_ND);
     on(x_ND).rms_norm_backward(in(dy_ND), in(x_ND), in(rstd_N1), in(weight_D), out(dx),
                                x_ND.size(0), x_ND.size(1));
-    return dx;
+    return residual_ND.defined() ? residual_ND + dx : dx;
   }
 
   at::Tensor lora_linear(const at::Tensor& x_NI, const at::Tensor& weight_OI,
@@ -61,7 +62,7 @@ class PortableOps final : public OpSet {
     product_abt(dropped, lora->a_RI, h, /*accumulate=*/false);
     on(h).scale(out(h), static_cast<float>(lora->scaling), h.numel());
     product_abt(h, lora->b_OR, y, /*accumulate=*/true);
-    if (saved != nullptr) *saved = {x_NI, h, dropout_key};
+    if (saved != nullptr) *saved = {x_NI, h, dropout_key, {}};
     return y;
   }
 

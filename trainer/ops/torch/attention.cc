@@ -193,43 +193,36 @@ Grads flash_backward(const at::Tensor& dout, const at::Tensor& q, const at::Tens
 
 AttentionOutput torch_attention(const at::Tensor& q_BHTE, const at::Tensor& k_BKTE,
                                 const at::Tensor& v_BKTE, const AttentionLayout& layout) {
+  const bool is_float = q_BHTE.scalar_type() == at::kFloat;  // flash takes half precision only
+  if (q_BHTE.is_cuda() && !is_float) return flash_forward(q_BHTE, k_BKTE, v_BKTE, layout);
   const auto k = expand_heads(k_BKTE, q_BHTE.size(1));
   const auto v = expand_heads(v_BKTE, q_BHTE.size(1));
   if (!q_BHTE.is_cuda()) return cpu_forward(q_BHTE, k, v, layout);
-  const bool is_float = q_BHTE.scalar_type() == at::kFloat;  // flash takes half precision only
-  if (!is_default(layout)) {
-    return is_float ? efficient_forward(q_BHTE, k, v, layout) : flash_forward(q_BHTE, k, v, layout);
-  }
-  if (is_float) {
-    auto [o, lse, seed, offset] = at::_scaled_dot_product_efficient_attention(
-        q_BHTE, k, v, /*attn_bias=*/std::nullopt, /*compute_log_sumexp=*/true, 0.0, true);
-    return {o, lse, seed, offset};
-  }
-  auto out = at::_scaled_dot_product_flash_attention(q_BHTE, k, v, 0.0, true);
-  return {std::get<0>(out), std::get<1>(out), std::get<6>(out), std::get<7>(out)};
+  if (!is_default(layout)) return efficient_forward(q_BHTE, k, v, layout);
+  auto [o, lse, seed, offset] = at::_scaled_dot_product_efficient_attention(
+      q_BHTE, k, v, /*attn_bias=*/std::nullopt, /*compute_log_sumexp=*/true, 0.0, true);
+  return {o, lse, seed, offset};
 }
 
 AttentionGrads torch_attention_backward(const at::Tensor& do_BHTE, const at::Tensor& q_BHTE,
                                         const at::Tensor& k_BKTE, const at::Tensor& v_BKTE,
                                         const AttentionOutput& saved,
                                         const AttentionLayout& layout) {
+  at::Tensor dq, dk, dv;
+  if (q_BHTE.is_cuda() && q_BHTE.scalar_type() != at::kFloat) {
+    std::tie(dq, dk, dv) = flash_backward(do_BHTE, q_BHTE, k_BKTE, v_BKTE, saved, layout);
+    return {dq, dk, dv};
+  }
   const auto k = expand_heads(k_BKTE, q_BHTE.size(1));
   const auto v = expand_heads(v_BKTE, q_BHTE.size(1));
-  const bool is_float = q_BHTE.scalar_type() == at::kFloat;
-  at::Tensor dq, dk, dv;
   if (!q_BHTE.is_cuda()) {
     std::tie(dq, dk, dv) = cpu_backward(do_BHTE, q_BHTE, k, v, saved, layout);
   } else if (!is_default(layout)) {
-    std::tie(dq, dk, dv) = is_float ? efficient_backward(do_BHTE, q_BHTE, k, v, saved, layout)
-                                    : flash_backward(do_BHTE, q_BHTE, k, v, saved, layout);
-  } else if (is_float) {
+    std::tie(dq, dk, dv) = efficient_backward(do_BHTE, q_BHTE, k, v, saved, layout);
+  } else {
     std::tie(dq, dk, dv, std::ignore) = at::_scaled_dot_product_efficient_attention_backward(
         do_BHTE, q_BHTE, k, v, /*attn_bias=*/{}, saved.o_BHTE, saved.logsumexp, saved.philox_seed,
         saved.philox_offset, 0.0, {true, true, true, false}, true);
-  } else {
-    std::tie(dq, dk, dv) = at::_scaled_dot_product_flash_attention_backward(
-        do_BHTE, q_BHTE, k, v, saved.o_BHTE, saved.logsumexp, {}, {}, q_BHTE.size(2), k.size(2),
-        0.0, true, saved.philox_seed, saved.philox_offset);
   }
   return {dq, sum_heads(dk, k_BKTE.size(1)), sum_heads(dv, v_BKTE.size(1))};
 }

@@ -7,6 +7,7 @@
 
 #include "trainer/ops/dropout.h"
 #include "trainer/ops/torch/attention.h"
+#include "trainer/ops/torch/fused.h"
 #include "trainer/ops/torch/lt_products.h"
 #include "trainer/ops/torch/token_parts.h"
 
@@ -42,17 +43,22 @@ class TorchOps final : public OpSet {
   }
 
   NormOutput rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) override {
+    if (x_ND.is_cuda()) return fused::rms_norm(x_ND, weight_D, eps);
     const auto x = x_ND.to(at::kFloat);
     const auto rstd = (x * x).mean(-1, /*keepdim=*/true).add_(eps).rsqrt_();
     return {(x * rstd).to(x_ND.scalar_type()).mul_(weight_D), rstd};
   }
 
   at::Tensor rms_norm_backward(const at::Tensor& dy_ND, const at::Tensor& x_ND,
-                               const at::Tensor& rstd_N1, const at::Tensor& weight_D) override {
+                               const at::Tensor& rstd_N1, const at::Tensor& weight_D,
+                               const at::Tensor& residual_ND) override {
+    if (x_ND.is_cuda())
+      return fused::rms_norm_backward(dy_ND, x_ND, rstd_N1, weight_D, residual_ND);
     const auto normed = x_ND.to(at::kFloat) * rstd_N1;
     const auto wdy = dy_ND.to(at::kFloat) * weight_D.to(at::kFloat);
     const auto mean = (wdy * normed).mean(-1, /*keepdim=*/true);
-    return wdy.sub(normed.mul(mean)).mul_(rstd_N1).to(x_ND.scalar_type());
+    const auto dx = wdy.sub(normed.mul(mean)).mul_(rstd_N1).to(x_ND.scalar_type());
+    return residual_ND.defined() ? residual_ND + dx : dx;
   }
 
   at::Tensor lora_linear(const at::Tensor& x_NI, const at::Tensor& weight_OI,
@@ -60,10 +66,12 @@ class TorchOps final : public OpSet {
                          LoraSaved* saved) override {
     auto y = product(x_NI, weight_OI.t());
     if (lora == nullptr) return y;
-    const auto dropped = dropout_key.p > 0 ? dropout(x_NI, dropout_key) : x_NI;
+    at::Tensor mask;
+    const auto dropped =
+        dropout_key.p > 0 ? dropout(x_NI, dropout_key, saved != nullptr ? &mask : nullptr) : x_NI;
     const auto h = product(dropped, lora->a_RI.t());
     add_product(y, h, lora->b_OR.t(), lora->scaling);
-    if (saved != nullptr) *saved = {x_NI, h, dropout_key};
+    if (saved != nullptr) *saved = {x_NI, h, dropout_key, mask};
     return y;
   }
 
@@ -81,10 +89,12 @@ class TorchOps final : public OpSet {
     const bool drops = saved.dropout.p > 0;
     const auto dh = product(dy_NO, lora->b_OR).mul_(lora->scaling);
     add_token_sum(grads->b_OR, dy_NO, saved.h_NR, lora->scaling);
-    add_token_sum(grads->a_RI, dh, drops ? dropout(saved.x_NI, saved.dropout) : saved.x_NI, 1);
+    auto mask = saved.mask;
+    add_token_sum(grads->a_RI, dh, drops ? dropout(saved.x_NI, saved.dropout, &mask) : saved.x_NI,
+                  1);
     if (!need_dx) return dx_NI;
     if (drops) {
-      dropout_add_(dx_NI, product(dh, lora->a_RI), saved.dropout);
+      dropout_add_(dx_NI, product(dh, lora->a_RI), saved.dropout, mask);
     } else {
       add_product(dx_NI, dh, lora->a_RI, 1);
     }
@@ -102,6 +112,7 @@ class TorchOps final : public OpSet {
 
   at::Tensor rope(const at::Tensor& x_BHTE, const at::Tensor& cos_TE,
                   const at::Tensor& sin_TE) override {
+    if (x_BHTE.is_cuda()) return fused::rope(x_BHTE, cos_TE, sin_TE, /*backward=*/false);
     const auto half = x_BHTE.size(-1) / 2;
     const auto rotated =
         at::cat({x_BHTE.narrow(-1, half, half).neg(), x_BHTE.narrow(-1, 0, half)}, -1);
@@ -110,6 +121,7 @@ class TorchOps final : public OpSet {
 
   at::Tensor rope_backward(const at::Tensor& dy_BHTE, const at::Tensor& cos_TE,
                            const at::Tensor& sin_TE) override {
+    if (dy_BHTE.is_cuda()) return fused::rope(dy_BHTE, cos_TE, sin_TE, /*backward=*/true);
     const auto half = dy_BHTE.size(-1) / 2;
     const auto scaled = dy_BHTE * sin_TE;
     const auto rotated =
@@ -135,20 +147,33 @@ class TorchOps final : public OpSet {
   }
 
   at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) override {
+    if (gate_NI.is_cuda()) return fused::swiglu(gate_NI, up_NI);
     return at::silu(gate_NI).mul_(up_NI);
   }
 
   std::pair<at::Tensor, at::Tensor> swiglu_backward(const at::Tensor& dy_NI,
                                                     const at::Tensor& gate_NI,
                                                     const at::Tensor& up_NI) override {
+    if (gate_NI.is_cuda()) return fused::swiglu_backward(dy_NI, gate_NI, up_NI);
     auto dup = at::silu(gate_NI).mul_(dy_NI);
     return {at::silu_backward(dy_NI * up_NI, gate_NI), dup};
   }
 
   LossOutput linear_cross_entropy(const at::Tensor& x_LD, const at::Tensor& weight_VD,
                                   const at::Tensor& labels_L, double grad_scale) override {
-    auto loss_sum = at::zeros({}, x_LD.options().dtype(at::kFloat));
     auto dx = at::empty_like(x_LD);
+    if (x_LD.is_cuda()) {
+      const auto losses = at::empty({x_LD.size(0)}, x_LD.options().dtype(at::kFloat));
+      for (std::int64_t begin = 0; begin < x_LD.size(0); begin += kLossChunkRows) {
+        const auto rows = std::min(kLossChunkRows, x_LD.size(0) - begin);
+        const auto logits = product(x_LD.narrow(0, begin, rows), weight_VD.t());
+        fused::cross_entropy_(logits, labels_L.narrow(0, begin, rows), grad_scale,
+                              losses.narrow(0, begin, rows));
+        product_into(dx.narrow(0, begin, rows), logits, weight_VD);
+      }
+      return {losses.sum(), dx};
+    }
+    auto loss_sum = at::zeros({}, x_LD.options().dtype(at::kFloat));
     for (std::int64_t begin = 0; begin < x_LD.size(0); begin += kLossChunkRows) {
       const auto rows = std::min(kLossChunkRows, x_LD.size(0) - begin);
       const auto labels_L1 = labels_L.narrow(0, begin, rows).unsqueeze(1);
