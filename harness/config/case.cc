@@ -48,7 +48,7 @@ json read_schedule(const YamlNode& node, const CaseContext& context) {
 
 struct TrainPart {
   json identity;
-  json launch;  ///< eval_every and checkpoint_every, on which the result does not depend
+  json launch;  ///< on which the result does not depend
 };
 
 TrainPart read_train(const YamlNode& node, const CaseContext& context) {
@@ -60,7 +60,8 @@ TrainPart read_train(const YamlNode& node, const CaseContext& context) {
       {"schedule", [&](const YamlNode& n) { return read_schedule(n, context); },
        json{{"name", "constant"}, {"warmup_steps", 0}}}};
   const std::vector<Field> launch = {{"eval_every", zero_until_built, 0},
-                                     {"checkpoint_every", integer(0, kCountMax), 0}};
+                                     {"checkpoint_every", integer(0, kCountMax), 0},
+                                     {"activation_checkpointing", boolean(), false}};
   std::vector<std::string> keys = {"steps"};
   for (const auto& more : {keys_of(fields), keys_of(launch)}) {
     keys.insert(keys.end(), more.begin(), more.end());

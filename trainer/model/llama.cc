@@ -15,8 +15,13 @@ struct Llama::BlockSaved {
   std::array<LoraSaved, 7> lora;
 };
 
-Llama::Llama(const ModelConfig& config, LlamaWeights weights, OpSet& ops, Adapter* adapter)
-    : config_(config), weights_(std::move(weights)), ops_(ops), adapter_(adapter) {}
+Llama::Llama(const ModelConfig& config, LlamaWeights weights, OpSet& ops, Adapter* adapter,
+             bool activation_checkpointing)
+    : config_(config),
+      weights_(std::move(weights)),
+      ops_(ops),
+      adapter_(adapter),
+      activation_checkpointing_(activation_checkpointing) {}
 
 void Llama::prepare_rope(std::int64_t length) {
   if (cos_TE_.defined() && cos_TE_.size(0) >= length) return;
@@ -150,7 +155,9 @@ at::Tensor Llama::forward_backward(const DeviceBatch& batch, double grad_scale,
   std::vector<BlockSaved> saved(weights_.layers.size());
   auto x = ops_.embedding(batch.ids_N, weights_.embed_tokens);
   for (std::size_t layer = 0; layer < saved.size(); ++layer) {
-    x = block(static_cast<std::int64_t>(layer), x, rows, &saved[layer]);
+    saved[layer].x_ND = x;
+    x = block(static_cast<std::int64_t>(layer), x, rows,
+              activation_checkpointing_ ? nullptr : &saved[layer]);
   }
   // Logits of unlabelled positions are never computed.
   const auto x_LD = x.index_select(0, batch.positions_L);
@@ -161,6 +168,9 @@ at::Tensor Llama::forward_backward(const DeviceBatch& batch, double grad_scale,
   dx.index_copy_(0, batch.positions_L,
                  ops_.rms_norm_backward(loss.dx_LD, x_LD, norm.rstd_N1, weights_.norm, {}));
   for (std::size_t layer = saved.size(); layer-- > 0;) {
+    if (activation_checkpointing_) {
+      block(static_cast<std::int64_t>(layer), saved[layer].x_ND, rows, &saved[layer]);
+    }
     dx = block_backward(static_cast<std::int64_t>(layer), dx, saved[layer]);
     saved[layer] = {};
   }

@@ -79,7 +79,8 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   adapter_ = std::make_unique<Adapter>(model_config_, config_.lora, device_, dtype_);
   begin_adapter(config_, lora_seed, dtype_, *adapter_, digests);
   model_ = std::make_unique<Llama>(
-      model_config_, load_weights(config_, model_config_, dtype_, device_), *ops_, adapter_.get());
+      model_config_, load_weights(config_, model_config_, dtype_, device_), *ops_, adapter_.get(),
+      config_.activation_checkpointing);
   optimizer_ = std::make_unique<AdamW>(config_.optimizer, *ops_, *adapter_);
   sampler_ = std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()),
                                        config_.batch_size, config_.gradient_accumulation,

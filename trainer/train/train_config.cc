@@ -126,6 +126,7 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   out.numerics.threads = static_cast<int>(positive(config.launch, "/threads"));
   out.tensors_every = need<std::int64_t>(config.launch, "/record/tensors_every");
   out.checkpoint_every = config.launch.value("checkpoint_every", std::int64_t{0});
+  out.activation_checkpointing = config.launch.value("activation_checkpointing", false);
   const auto stop_after = config.launch.value("stop_after", json());
   out.last_step =
       stop_after.is_null() ? out.steps : std::min(stop_after.get<std::int64_t>(), out.steps);

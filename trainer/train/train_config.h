@@ -43,6 +43,7 @@ struct TrainConfig {
   NumericsOptions numerics;
   std::int64_t tensors_every = 1;
   std::int64_t checkpoint_every = 0;  ///< 0: no checkpoints
+  bool activation_checkpointing = false;
   std::int64_t last_step = 0;         ///< stop_after, or steps
   std::int64_t gpu_memory_offset_mb = 0;
   std::vector<std::string> inject;

@@ -52,6 +52,7 @@ TEST_F(ResolveCase, LaunchHoldsWhatTheResultMustNotDependOn) {
       {"record", {{"tensors_every", 1}}},
       {"eval_every", 0},
       {"checkpoint_every", 0},
+      {"activation_checkpointing", false},
       {"stop_after", nullptr},
       {"inject", json::array()},
       {"nuisance", json::object()}};
@@ -65,6 +66,14 @@ TEST_F(ResolveCase, CheckpointsAreNoPartOfTheIdentity) {
   EXPECT_EQ(with.config.launch.at("checkpoint_every"), 5);
   EXPECT_EQ(with.config.identity_digest(), resolve(valid()).config.identity_digest());
   EXPECT_THAT(error_of(valid(), {"train.checkpoint_every=-1"}), HasSubstr("checkpoint_every"));
+}
+
+TEST_F(ResolveCase, ActivationCheckpointingIsNoPartOfTheIdentity) {
+  const ResolvedCase with = resolve(valid(), {"train.activation_checkpointing=true"});
+  EXPECT_EQ(with.config.launch.at("activation_checkpointing"), true);
+  EXPECT_EQ(with.config.identity_digest(), resolve(valid()).config.identity_digest());
+  EXPECT_THAT(error_of(valid(), {"train.activation_checkpointing=1"}),
+              HasSubstr("activation_checkpointing"));
 }
 
 TEST_F(ResolveCase, FilesEnterTheIdentityByDigestAndNoPathDoes) {

@@ -86,6 +86,17 @@ TEST_P(LlamaTest, GradientIsTheSlopeOfTheLoss) {
   }
 }
 
+TEST_P(LlamaTest, ActivationCheckpointingChangesNoBit) {
+  const DropoutKey key{.seed = 9, .step = 2, .p = 0.2};
+  const auto expected = loss(key);
+  const auto grads = adapter_.grads_flat().clone();
+  Llama model(tiny_config(GetParam().window), larger_weights(), *ops_, &adapter_,
+              /*activation_checkpointing=*/true);
+  adapter_.micro_grads_flat().zero_();
+  EXPECT_EQ(model.forward_backward(batch_, 1.0, key).item<double>(), expected);
+  EXPECT_TRUE(at::equal(adapter_.micro_grads_flat(), grads));
+}
+
 TEST_P(LlamaTest, LossIsTheCrossEntropyOfTheLogits) {
   const auto logits = model_.logits(batch_.ids_N.view({3, 10})).view({30, 61});
   const auto expected = -at::log_softmax(logits.index_select(0, batch_.positions_L), -1)
