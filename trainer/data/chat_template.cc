@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace twinrun::trainer {
 namespace {
@@ -113,14 +114,9 @@ const ChatTemplate* find_chat_template(std::string_view name) {
   return found == kChatTemplates.end() ? nullptr : &*found;
 }
 
-std::string with_bos(std::string_view bos, std::string_view prompt) {
-  return prompt.starts_with(bos) ? std::string(prompt) : std::string(bos) + std::string(prompt);
-}
-
-RenderedSample render_text(std::string_view bos, std::string_view prompt, std::string_view response,
+RenderedSample render_text(RenderedSample prompt, std::string_view response,
                            std::int64_t end_token_id) {
-  RenderedSample sample;
-  sample.text = with_bos(bos, prompt);
+  RenderedSample sample = std::move(prompt);
   const std::size_t begin = sample.text.size();
   sample.text += response;
   sample.labelled.push_back({begin, sample.text.size()});
@@ -139,6 +135,10 @@ std::string alpaca_prompt(std::string_view instruction, std::string_view input) 
 
 TokenizedSample tokenize(const RenderedSample& sample, const Tokenizer& tokenizer) {
   TokenizedSample result;
+  if (sample.begin_token_id) {
+    result.ids.push_back(*sample.begin_token_id);
+    result.labelled.push_back(false);
+  }
   for (const EncodedToken& token : tokenizer.encode_with_offsets(sample.text)) {
     result.ids.push_back(token.id);
     result.labelled.push_back(std::ranges::any_of(sample.labelled, [&](const auto& range) {

@@ -28,6 +28,9 @@ struct RenderedSample {
   struct Range {
     std::size_t begin, end;  ///< bytes, end excluded
   };
+  /// Precedes the text, not labelled. As text it would take the space from SentencePiece's first
+  /// word.
+  std::optional<std::int64_t> begin_token_id;
   std::string text;
   std::vector<Range> labelled;
   std::optional<std::int64_t> end_token_id;  ///< follows the text, labelled
@@ -49,15 +52,12 @@ struct ChatTemplate {
 const ChatTemplate* find_chat_template(std::string_view name);
 
 /// Template `text`: prompt, response and the end token, with nothing between. Labelled are the
-/// response and the end token. `bos` stands before it, unless the prompt begins with it.
-RenderedSample render_text(std::string_view bos, std::string_view prompt, std::string_view response,
+/// response and the end token; `prompt` may have a begin token.
+RenderedSample render_text(RenderedSample prompt, std::string_view response,
                            std::int64_t end_token_id);
 
 /// Template `alpaca` up to the response; an empty `input` has no section of its own.
 std::string alpaca_prompt(std::string_view instruction, std::string_view input);
-
-/// `prompt` behind `bos`, unless it begins with it.
-std::string with_bos(std::string_view bos, std::string_view prompt);
 
 /// Ids of a sample, and for each whether it is labelled.
 struct TokenizedSample {

@@ -36,8 +36,9 @@ Prompt read_prompt(const json& object, std::int64_t line_index, const PromptOpti
   } else if (rendering == nullptr) {
     throw LineError("is text, but the model has no tokenizer; give its 'ids'");
   } else {
-    prompt.text = rendering->prompt(object);
-    prompt.ids = tokenizer->encode(*prompt.text);
+    const RenderedSample rendered = rendering->prompt(object);
+    prompt.text = (rendered.begin_token_id ? rendering->begin_token() : "") + rendered.text;
+    prompt.ids = tokenize(rendered, *tokenizer).ids;
   }
   if (prompt.ids.empty()) throw LineError("has no token");
   for (const auto id : prompt.ids) {
@@ -61,6 +62,16 @@ std::vector<Prompt> load_prompts(const PromptOptions& options, const Tokenizer* 
     return prompts.back().id;
   });
   return prompts;
+}
+
+bool are_ids_of(std::string_view text, const std::vector<std::int64_t>& ids,
+                std::string_view begin_token, const Tokenizer& tokenizer) {
+  if (tokenizer.encode(text) == ids) return true;
+  if (begin_token.empty() || !text.starts_with(begin_token)) return false;
+  auto begun = tokenizer.encode(begin_token);
+  const auto rest = tokenizer.encode(text.substr(begin_token.size()));
+  begun.insert(begun.end(), rest.begin(), rest.end());
+  return begun == ids;
 }
 
 }  // namespace twinrun::trainer

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/protocol/record.h"
@@ -15,7 +16,8 @@ namespace twinrun::trainer {
 /// What a model is asked to go on from.
 struct Prompt {
   protocol::SampleId id;
-  std::optional<std::string> text;  ///< rendered; none where the prompt came as ids
+  /// Rendered, the begin token included; none where the prompt came as ids.
+  std::optional<std::string> text;
   std::vector<std::int64_t> ids;
 };
 
@@ -33,5 +35,10 @@ struct PromptOptions {
 /// Throws DataError (`FILE:LINE: ...`) for a malformed line, an answer (whose text would be lost),
 /// a prompt without tokens, an id outside the vocabulary, and for a file without prompts.
 std::vector<Prompt> load_prompts(const PromptOptions& options, const Tokenizer* tokenizer);
+
+/// Whether `ids` are those of a Prompt's `text`: encoded as a whole, or the id of `begin_token`
+/// (begin_token() of the template; empty for none) and then those of what follows it.
+bool are_ids_of(std::string_view text, const std::vector<std::int64_t>& ids,
+                std::string_view begin_token, const Tokenizer& tokenizer);
 
 }  // namespace twinrun::trainer

@@ -1,6 +1,7 @@
 #include "trainer/data/template.h"
 
 #include <initializer_list>
+#include <utility>
 #include <vector>
 
 #include "trainer/data/dataset.h"
@@ -52,11 +53,21 @@ Template::Template(const TemplateOptions& options, const Tokenizer& tokenizer)
     throw DataError("template " + options_.name +
                     " needs an eos_token_id in the model's config.json");
   }
-  bos_ = bos_of_folder(options_.model_folder);
-  if (!bos_.empty() && tokenizer.encode(bos_).size() != 1) {
+  bos_ = twinrun::trainer::begin_token(options_);
+  if (bos_.empty()) return;
+  const auto ids = tokenizer.encode(bos_);
+  if (ids.size() != 1) {
     throw DataError((options_.model_folder / "tokenizer_config.json").string() + ": bos_token is " +
                     bos_ + ", which is no token of the tokenizer");
   }
+  bos_id_ = ids[0];
+}
+
+RenderedSample Template::begun(std::string prompt) const {
+  RenderedSample sample;
+  if (!prompt.starts_with(bos_)) sample.begin_token_id = bos_id_;
+  sample.text = std::move(prompt);
+  return sample;
 }
 
 RenderedSample Template::sample(const json& object) const {
@@ -73,26 +84,25 @@ RenderedSample Template::sample(const json& object) const {
     refuse_fields(object, {"messages", "prompt", "response"},
                   "template alpaca takes 'instruction', 'input' and 'output'");
     return render_text(
-        bos_, alpaca_prompt(text_of(object, "instruction", "the sample"), input_of(object)),
+        begun(alpaca_prompt(text_of(object, "instruction", "the sample"), input_of(object))),
         text_of(object, "output", "the sample"), *options_.end_token_id);
   }
   refuse_fields(object, {"messages"}, "template text takes 'prompt' and 'response'");
-  return render_text(bos_, text_of(object, "prompt", "the sample"),
+  return render_text(begun(text_of(object, "prompt", "the sample")),
                      text_of(object, "response", "the sample"), *options_.end_token_id);
 }
 
-std::string Template::prompt(const json& object) const {
+RenderedSample Template::prompt(const json& object) const {
   refuse_fields(object, {"response", "output"},
                 "a prompt ends where the assistant begins to speak");
   if (options_.name == "alpaca") {
     refuse_fields(object, {"messages", "prompt"},
                   "template alpaca takes 'instruction' and 'input'");
-    return with_bos(bos_,
-                    alpaca_prompt(text_of(object, "instruction", "the prompt"), input_of(object)));
+    return begun(alpaca_prompt(text_of(object, "instruction", "the prompt"), input_of(object)));
   }
   if (chat_ == nullptr) {
     refuse_fields(object, {"messages"}, "template text takes 'prompt'");
-    return with_bos(bos_, text_of(object, "prompt", "the prompt"));
+    return begun(text_of(object, "prompt", "the prompt"));
   }
   const auto turns = object.contains("messages")
                          ? turns_of(object["messages"])
@@ -100,7 +110,14 @@ std::string Template::prompt(const json& object) const {
   if (turns.back().role == "assistant") {
     throw LineError("ends with a message of the assistant, so there is nothing to answer");
   }
-  return chat_->render(turns).text + std::string(chat_->generation);
+  RenderedSample prompt;
+  prompt.text = chat_->render(turns).text + std::string(chat_->generation);
+  return prompt;
+}
+
+std::string begin_token(const TemplateOptions& options) {
+  if (find_chat_template(options.name) != nullptr) return "";
+  return bos_of_folder(options.model_folder);
 }
 
 std::optional<std::int64_t> stop_token(const TemplateOptions& options, const Tokenizer* tokenizer) {

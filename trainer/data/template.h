@@ -26,14 +26,24 @@ class Template {
   Template(const TemplateOptions& options, const Tokenizer& tokenizer);
   /// Throws LineError for fields that are missing or of no use, and roles that do not fit.
   RenderedSample sample(const nlohmann::json& object) const;
-  /// A line without its answer, up to where the assistant begins to speak.
-  std::string prompt(const nlohmann::json& object) const;
+  /// A line without its answer, up to where the assistant begins to speak; nothing is labelled.
+  RenderedSample prompt(const nlohmann::json& object) const;
+  /// As begin_token().
+  const std::string& begin_token() const { return bos_; }
 
  private:
+  /// `prompt` with the begin token's id, unless it begins with that token.
+  RenderedSample begun(std::string prompt) const;
+
   TemplateOptions options_;
   const ChatTemplate* chat_;  ///< nullptr for alpaca and text
-  std::string bos_;           ///< what alpaca and text begin with, or empty
+  std::string bos_;
+  std::int64_t bos_id_ = 0;  ///< of no meaning where bos_ is empty
 };
+
+/// The token that `alpaca` and `text` put before a text which does not begin with it. Empty for the
+/// chat templates, and where the tokenizer puts none first.
+std::string begin_token(const TemplateOptions& options);
 
 /// The token that ends an answer: the one that ends a turn of a chat template, else
 /// `end_token_id`, which is also that of a model without tokenizer.

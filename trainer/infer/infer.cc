@@ -94,7 +94,7 @@ class Inference {
     if (options_.prompts) prompts_ = load_prompts(from, tokenizer);
     if (options_.reference) {
       reference_ = read_reference(*options_.reference);
-      take_reference();
+      take_reference(tokenizer ? begin_token(from.rendering) : "");
     }
     generate_options_ = {wanted_.max_new_tokens, wanted_.batch_size, wanted_.top,
                          stop_token(from.rendering, tokenizer), model_.pad_token_id};
@@ -118,7 +118,7 @@ class Inference {
   }
 
   /// The reference's prompts, or that they are those of the prompts file; its ids are the model's.
-  void take_reference() {
+  void take_reference(const std::string& begin_token) {
     const auto file = options_.reference->string();
     const auto& outputs = reference_->outputs;
     const auto refuse = [&](std::size_t prompt, const std::string& what) {
@@ -139,7 +139,8 @@ class Inference {
       for (const auto& top : output.top) {
         for (const auto& token : top) check(token.id);
       }
-      if (output.text && tokenizer_ && tokenizer_->encode(*output.text) != output.ids) {
+      if (output.text && tokenizer_ &&
+          !are_ids_of(*output.text, output.ids, begin_token, *tokenizer_)) {
         refuse(i, "its ids are not those that this tokenizer has for its text");
       }
       if (!options_.prompts) {

@@ -5,7 +5,9 @@
 
 #include "tests/temp_folder.h"
 #include "tests/trainer/tokenizer/bpe_reference.h"
+#include "tests/trainer/tokenizer/made_up_sentencepiece.h"
 #include "trainer/data/dataset.h"
+#include "trainer/data/prompts.h"
 #include "trainer/tokenizer/bpe.h"
 
 namespace twinrun::trainer {
@@ -13,6 +15,7 @@ namespace {
 
 using nlohmann::json;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 /// A tokenizer with the special tokens of all templates, and a model folder to bend.
@@ -75,7 +78,7 @@ TEST_F(Templates, Llama3TrimsContentsAsPythonDoes) {
             "<|start_header_id|>assistant<|end_header_id|>\n\n{the cat<|eot_id|>}"
             "<|start_header_id|>user<|end_header_id|>\n\nand?<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\n{sat<|eot_id|>}");
-  EXPECT_EQ(named("llama3").prompt(json::parse(R"({"prompt":"\u3000\t"})")),
+  EXPECT_EQ(named("llama3").prompt(json::parse(R"({"prompt":"\u3000\t"})")).text,
             "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\n<|eot_id|>"
             "<|start_header_id|>assistant<|end_header_id|>\n\n");
 }
@@ -84,7 +87,7 @@ TEST_F(Templates, MistralPutsTheSystemMessageBeforeTheFirstQuestion) {
   EXPECT_EQ(sample("mistral", kFourTurns),
             "<s> [INST] be\n\n hi  [/INST]{ \u2003the cat\n</s>} [INST] and? [/INST]{ sat</s>}");
   EXPECT_EQ(sample("mistral", R"({"prompt":"a","response":"b"})"), "<s> [INST] a [/INST]{ b</s>}");
-  EXPECT_EQ(named("mistral").prompt(json::parse(R"({"prompt":"a"})")), "<s> [INST] a [/INST]");
+  EXPECT_EQ(named("mistral").prompt(json::parse(R"({"prompt":"a"})")).text, "<s> [INST] a [/INST]");
 }
 
 TEST_F(Templates, MistralRefusesRolesThatDoNotTakeTurns) {
@@ -113,7 +116,7 @@ TEST_F(Templates, AlpacaIsThePublishedTextWithInputAndWithout) {
   EXPECT_EQ(sample("alpaca", R"({"instruction":"Sing.","output":"La"})"), without + "{La}");
   EXPECT_EQ(sample("alpaca", R"({"instruction":"Sing.","input":"","output":"La"})"),
             without + "{La}");
-  EXPECT_EQ(named("alpaca").prompt(json::parse(R"({"instruction":"Sing."})")), without);
+  EXPECT_EQ(named("alpaca").prompt(json::parse(R"({"instruction":"Sing."})")).text, without);
   EXPECT_EQ(named("alpaca").sample(json::parse(R"({"instruction":"a","output":"b"})")).end_token_id,
             2);
 }
@@ -191,7 +194,12 @@ TEST_F(Templates, TextBeginsWithTheTokenThatTheTokenizerPutsFirst) {
     file["post_processor"] = processor;
     folder.write("tokenizer.json", file.dump());
     folder.write("tokenizer_config.json", config.dump());
-    return named("text").prompt({{"prompt", "a"}});
+    const auto made = named("text");
+    const auto prompt = made.prompt({{"prompt", "a"}});
+    EXPECT_EQ(prompt.begin_token_id.has_value(), !made.begin_token().empty());
+    // The same ids as of the text: a byte-level tokenizer puts no space before a word.
+    EXPECT_EQ(tokenize(prompt, tokenizer).ids, tokenizer.encode(made.begin_token() + "a"));
+    return made.begin_token() + prompt.text;
   };
   const json single = {{"type", "TemplateProcessing"},
                        {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}}}}};
@@ -208,9 +216,48 @@ TEST_F(Templates, TextBeginsWithTheTokenThatTheTokenizerPutsFirst) {
   // Rendered elsewhere it may be there already.
   begins({{"bos_token", "<s>"}, {"add_bos_token", true}}, nullptr);
   EXPECT_EQ(sample("text", R"({"prompt":"<s>a","response":"b"})"), "<s>a{b}");
-  EXPECT_EQ(sample("text", R"({"prompt":"a","response":"b"})"), "<s>a{b}");
+  const auto begin = tokenizer.token_id("<s>");
+  EXPECT_EQ(named("text").sample({{"prompt", "<s>a"}, {"response", "b"}}).begin_token_id,
+            std::nullopt);
+  EXPECT_EQ(sample("text", R"({"prompt":"a","response":"b"})"), "a{b}");
+  EXPECT_EQ(named("text").sample({{"prompt", ""}, {"response", "<s>"}}).begin_token_id, begin);
+  EXPECT_EQ(named("alpaca").sample({{"instruction", "a"}, {"output", "b"}}).begin_token_id, begin);
+  EXPECT_EQ(named("mistral").sample({{"prompt", "a"}, {"response", "b"}}).begin_token_id,
+            std::nullopt);
+  EXPECT_EQ(begin_token({"mistral", 2, folder.path()}), "");
   folder.write("tokenizer_config.json", R"({"bos_token":"<bos>","add_bos_token":true})");
   EXPECT_THAT(refusal("text"), HasSubstr("bos_token is <bos>, which is no token"));
+}
+
+// As transformers' LlamaTokenizer(legacy=False, add_bos_token=True), whose "<s>h" without
+// add_special_tokens has no space before the h.
+TEST(BeginToken, LeavesTheSpaceBeforeTheFirstWordOfSentencePiece) {
+  test::TempFolder folder;
+  folder.write("tokenizer.model", made_up_mistral().bytes());
+  folder.write("tokenizer_config.json", R"({"bos_token":"<s>","add_bos_token":true})");
+  const auto tokenizer = load_tokenizer(folder.path());
+  constexpr std::int64_t kBegin = 1, kEnd = 2, kSpaceHello = 265, kSpace = 267, kO = 271, kW = 272;
+  const TemplateOptions options{"text", kEnd, folder.path()};
+  const auto sample = [&](const char* prompt) {
+    const json line = {{"prompt", prompt}, {"response", " hello"}};
+    return tokenize(Template(options, *tokenizer).sample(line), *tokenizer);
+  };
+  EXPECT_THAT(sample("w").ids, ElementsAre(kBegin, kSpace, kW, kSpaceHello, kEnd));
+  EXPECT_THAT(sample("w").labelled, ElementsAre(false, false, false, true, true));
+  EXPECT_THAT(sample("<s>w").ids, ElementsAre(kBegin, kW, kSpaceHello, kEnd));
+  EXPECT_THAT(sample("<s>w").labelled, ElementsAre(false, false, true, true));
+
+  const auto file = folder.write("prompts.jsonl", "{\"prompt\":\"w\"}\n{\"prompt\":\"<s>w\"}\n");
+  const auto prompts = load_prompts({file, options, tokenizer->vocab_size()}, tokenizer.get());
+  EXPECT_THAT(prompts[0].ids, ElementsAre(kBegin, kSpace, kW));
+  EXPECT_THAT(prompts[1].ids, ElementsAre(kBegin, kW));
+  for (const Prompt& prompt : prompts) {
+    EXPECT_EQ(prompt.text, "<s>w");
+    EXPECT_TRUE(are_ids_of(*prompt.text, prompt.ids, begin_token(options), *tokenizer));
+  }
+  EXPECT_FALSE(are_ids_of("<s>w", prompts[0].ids, "", *tokenizer));
+  EXPECT_FALSE(are_ids_of("w", prompts[0].ids, "<s>", *tokenizer));
+  EXPECT_FALSE(are_ids_of("<s>w", {kBegin, kSpace, kO}, "<s>", *tokenizer));
 }
 
 }  // namespace
