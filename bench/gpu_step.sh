@@ -44,6 +44,6 @@ fi
 model=.cache/models/smollm2-135m-instruct
 if [ -e "$model/config.json" ]; then
   measure step_smollm2 "$build/bin/step" $small --set device=cuda --set model.dtype=bfloat16
-  peft smollm2 "$model" --batch-size 4 --length 128 --warmup 10 --steps 50
+  peft smollm2 "$model" --batch-size 4 --length 128 --dropout 0.05 --warmup 10 --steps 50
 fi
 exit $failed

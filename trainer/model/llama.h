@@ -58,7 +58,8 @@ struct KvCache {
 class Llama {
  public:
   /// `activation_checkpointing`: a block keeps its input alone and computes the rest again in its
-  /// backward, which takes a quarter more time and far less memory, and changes no bit.
+  /// backward, which takes more time and far less memory; where the ops repeat their bits, the
+  /// gradients are the same.
   Llama(const ModelConfig& config, LlamaWeights weights, OpSet& ops, Adapter* adapter,
         bool activation_checkpointing = false);
 

@@ -11,7 +11,11 @@ namespace {
 nlohmann::json check_digests(const std::filesystem::path& folder, const nlohmann::json& expected) {
   auto found = nlohmann::json::object();
   for (const auto& [name, digest] : expected.items()) {
-    found[name] = protocol::to_hex(protocol::sha256_file(folder / name));
+    try {
+      found[name] = protocol::to_hex(protocol::sha256_file(folder / name));
+    } catch (const std::runtime_error& error) {
+      throw ConfigError(std::string(error.what()) + "; it was there when the case was resolved");
+    }
     if (found[name] != digest) {
       throw ConfigError(
           (folder / name).string() + " changed since the case was resolved: its SHA-256 is " +

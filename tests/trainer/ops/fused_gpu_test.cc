@@ -125,7 +125,37 @@ TEST(GpuFused, CrossEntropyHidesNothing) {
     EXPECT_FALSE(std::isfinite(loss_of(position, kInfinity))) << position;
   }
   EXPECT_EQ(loss_of(0, -kInfinity), kInfinity);
+  // One thread has nothing finite, and its neighbour in the tree nothing but -infinity.
+  auto logits = at::zeros({1, 256}, at::TensorOptions(at::kCUDA));
+  logits.narrow(1, 0, 4).fill_(-kInfinity);
+  logits.narrow(1, 64, 4).fill_(std::nanf(""));
+  const auto losses = at::empty({1}, logits.options());
+  fused::cross_entropy_(logits, at::full({1}, 9, labels.options()), 1, losses);
+  EXPECT_TRUE(std::isnan(losses.item<float>()));
   EXPECT_TRUE(std::isfinite(loss_of(3, -kInfinity)));
+}
+
+/// Beside large logits a small loss and its gradient are not rounded away.
+TEST(GpuFused, CrossEntropyOfASureTokenIsNotZero) {
+  auto logits = at::zeros({1, 2}, at::TensorOptions(at::kCUDA));
+  logits.select(1, 0).fill_(60);
+  logits.select(1, 1).fill_(45);
+  const auto losses = at::empty({1}, logits.options());
+  fused::cross_entropy_(logits, at::zeros({1}, losses.options().dtype(at::kLong)), 1, losses);
+  EXPECT_NEAR(losses.item<double>(), std::log1p(std::exp(-15.0)), 1e-7);
+  EXPECT_GT(losses.item<double>(), 0);
+}
+
+TEST(GpuFused, RefusesShapesThatDoNotFit) {
+  const auto x = random({8, 64}, at::kFloat), shorter = random({8, 32}, at::kFloat);
+  const auto w = random({64}, at::kFloat), rstd = random({8, 1}, at::kFloat);
+  EXPECT_THROW(fused::rms_norm(x, random({32}, at::kFloat), 1e-5), c10::Error);
+  EXPECT_THROW(fused::rms_norm_backward(shorter, x, rstd, w, {}), c10::Error);
+  EXPECT_THROW(fused::rms_norm_backward(x, x, rstd, w, shorter), c10::Error);
+  EXPECT_THROW(fused::rms_norm_backward(x, x, random({4, 1}, at::kFloat), w, {}), c10::Error);
+  EXPECT_THROW(fused::swiglu(x, shorter), c10::Error);
+  EXPECT_THROW(fused::swiglu_backward(shorter, x, x), c10::Error);
+  EXPECT_THROW(fused::rms_norm(x.to(at::kHalf), w.to(at::kHalf), 1e-5), c10::Error);
 }
 
 TEST(GpuFused, RepeatsItsBits) {

@@ -132,14 +132,15 @@ TEST(GpuLtProducts, RefuseMatricesThatAreNotOneAProduct) {
 }
 
 /// Loss and gradients of the tiny model on `device`.
-std::pair<double, at::Tensor> loss_and_grads(GpuSums sums, at::Device device,
-                                             at::ScalarType dtype) {
+std::pair<double, at::Tensor> loss_and_grads(GpuSums sums, at::Device device, at::ScalarType dtype,
+                                             bool activation_checkpointing = false) {
   const auto ops = make_torch_ops(sums);
   Adapter adapter(tiny_config(), tiny_lora(), device, dtype);
   adapter.init(1, dtype);
   adapter.params().add_(0.01);
   adapter.refresh();
-  Llama model(tiny_config(), random_llama(tiny_config(), 5, dtype, device), *ops, &adapter);
+  Llama model(tiny_config(), random_llama(tiny_config(), 5, dtype, device), *ops, &adapter,
+              activation_checkpointing);
   DeviceBatch batch{3, 40, (at::arange(120) * 7 % 61).to(device), at::arange(0, 119, 2).to(device),
                     (at::arange(60) * 11 % 61).to(device)};
   const auto loss = model.forward_backward(batch, 0.01, {.seed = 9, .step = 2, .p = 0.2});
@@ -164,6 +165,20 @@ INSTANTIATE_TEST_SUITE_P(Sums, GpuLlama, testing::Values(GpuSums::kLibrary, GpuS
                          });
 
 TEST_P(GpuLlama, Float32AgreesWithTheCpu) { expect_as_on_the_cpu(at::kFloat, 1e-5, 1e-4); }
+
+/// On a GPU a dropout mask is drawn twice then: in the forward, and with what is computed again.
+TEST(GpuActivationCheckpointing, ChangesNoBit) {
+  auto& context = at::globalContext();
+  const bool before = context.deterministicAlgorithms();
+  context.setDeterministicAlgorithms(true, /*warn_only=*/false);
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const auto kept = loss_and_grads(GpuSums::kFixed, at::kCUDA, dtype);
+    const auto again = loss_and_grads(GpuSums::kFixed, at::kCUDA, dtype, true);
+    EXPECT_EQ(again.first, kept.first);
+    EXPECT_TRUE(at::equal(again.second, kept.second)) << dtype;
+  }
+  context.setDeterministicAlgorithms(before, /*warn_only=*/false);
+}
 
 TEST_P(GpuLlama, BFloat16AgreesWithTheCpu) { expect_as_on_the_cpu(at::kBFloat16, 1e-2, 5e-2); }
 

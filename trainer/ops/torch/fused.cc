@@ -20,6 +20,21 @@ void require(std::initializer_list<at::Tensor> tensors) {
   }
 }
 
+void require_alike(std::initializer_list<at::Tensor> tensors) {
+  require(tensors);
+  const auto& first = *tensors.begin();
+  for (const auto& x : tensors) {
+    TORCH_CHECK(x.sizes() == first.sizes(), "a fused kernel got ", x.sizes(), " beside ",
+                first.sizes());
+  }
+}
+
+void require_weight(const at::Tensor& x_ND, const at::Tensor& weight_D) {
+  require({x_ND, weight_D});
+  TORCH_CHECK(x_ND.dim() == 2 && weight_D.numel() == x_ND.size(1), "a norm of ", x_ND.sizes(),
+              " with a weight of ", weight_D.sizes());
+}
+
 template <typename T>
 const T* in(const at::Tensor& x) {
   return x.defined() ? static_cast<const T*>(x.const_data_ptr()) : nullptr;
@@ -44,7 +59,7 @@ void launch_for(const at::Tensor& x, Launch launch) {
 }  // namespace
 
 NormOutput rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double eps) {
-  require({x_ND, weight_D});
+  require_weight(x_ND, weight_D);
   NormOutput result{at::empty_like(x_ND),
                     at::empty({x_ND.size(0), 1}, x_ND.options().dtype(at::kFloat))};
   launch_for(x_ND, [&]<typename T>(T, cudaStream_t stream) {
@@ -58,8 +73,11 @@ NormOutput rms_norm(const at::Tensor& x_ND, const at::Tensor& weight_D, double e
 at::Tensor rms_norm_backward(const at::Tensor& dy_ND, const at::Tensor& x_ND,
                              const at::Tensor& rstd_N1, const at::Tensor& weight_D,
                              const at::Tensor& residual_ND) {
-  require({dy_ND, x_ND, weight_D});
-  if (residual_ND.defined()) require({x_ND, residual_ND});
+  require_weight(x_ND, weight_D);
+  require_alike({x_ND, dy_ND, residual_ND.defined() ? residual_ND : dy_ND});
+  TORCH_CHECK(rstd_N1.is_cuda() && rstd_N1.is_contiguous() && rstd_N1.scalar_type() == at::kFloat &&
+                  rstd_N1.numel() == x_ND.size(0),
+              "a norm's backward takes a float32 factor for each row");
   auto dx = at::empty_like(x_ND);
   launch_for(x_ND, [&]<typename T>(T, cudaStream_t stream) {
     return cuda::rms_norm_backward(in<T>(dy_ND), in<T>(x_ND), in<float>(rstd_N1), in<T>(weight_D),
@@ -91,7 +109,7 @@ at::Tensor rope(const at::Tensor& x_BHTE, const at::Tensor& cos_TE, const at::Te
 }
 
 at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) {
-  require({gate_NI, up_NI});
+  require_alike({gate_NI, up_NI});
   auto y = at::empty_like(gate_NI);
   launch_for(gate_NI, [&]<typename T>(T, cudaStream_t stream) {
     return cuda::swiglu(in<T>(gate_NI), in<T>(up_NI), out<T>(y), y.numel(), stream);
@@ -102,7 +120,7 @@ at::Tensor swiglu(const at::Tensor& gate_NI, const at::Tensor& up_NI) {
 std::pair<at::Tensor, at::Tensor> swiglu_backward(const at::Tensor& dy_NI,
                                                   const at::Tensor& gate_NI,
                                                   const at::Tensor& up_NI) {
-  require({dy_NI, gate_NI, up_NI});
+  require_alike({dy_NI, gate_NI, up_NI});
   auto dgate = at::empty_like(gate_NI), dup = at::empty_like(gate_NI);
   launch_for(gate_NI, [&]<typename T>(T, cudaStream_t stream) {
     return cuda::swiglu_backward(in<T>(dy_NI), in<T>(gate_NI), in<T>(up_NI), out<T>(dgate),

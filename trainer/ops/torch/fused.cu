@@ -169,7 +169,10 @@ struct Exponentials {
   float largest, sum;
   __device__ void add(float other_largest, float other_sum) {
     const float both = fmaxf(largest, other_largest);
-    if (both == -INFINITY) return;
+    if (both == -INFINITY) {
+      sum += other_sum;  // 0, or what is not a number
+      return;
+    }
     sum = sum * expf(largest - both) + other_sum * expf(other_largest - both);
     largest = both;
   }
@@ -199,8 +202,9 @@ __device__ Exponentials block_exponentials(Exponentials x) {
 }
 
 template <typename T, int kCount>
-__global__ void cross_entropy_kernel(T* logits, const std::int64_t* labels, float grad_scale,
-                                     float* losses, std::int64_t cols) {
+__global__ void __launch_bounds__(kLossThreads)
+    cross_entropy_kernel(T* logits, const std::int64_t* labels, float grad_scale, float* losses,
+                         std::int64_t cols) {
   logits += blockIdx.x * cols;
   const std::int64_t label = labels[blockIdx.x];
   Exponentials own{-INFINITY, 0};
@@ -220,17 +224,17 @@ __global__ void cross_entropy_kernel(T* logits, const std::int64_t* labels, floa
   }
   if (!finite) own.sum = NAN;  // which the largest of them would hide
   const auto all = block_exponentials(own);
-  const float log_sum = all.largest + logf(all.sum);
+  const float log_sum = logf(all.sum);  // not added to the largest: that would round it away
   __shared__ float of_label;
   if (threadIdx.x == 0) {
     of_label = static_cast<float>(logits[label]);
-    losses[blockIdx.x] = log_sum - of_label;
+    losses[blockIdx.x] = log_sum - (of_label - all.largest);
   }
   __syncthreads();
   for (std::int64_t i = threadIdx.x * kCount; i < cols; i += kLossThreads * kCount) {
     auto z = load<kCount>(logits + i);
     for (int q = 0; q < kCount; ++q) {
-      const float p = expf(static_cast<float>(z.at[q]) - log_sum);
+      const float p = expf(static_cast<float>(z.at[q]) - all.largest - log_sum);
       z.at[q] = static_cast<T>((i + q == label ? p - 1.0F : p) * grad_scale);
     }
     store(logits + i, z);
