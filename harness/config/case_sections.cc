@@ -22,16 +22,6 @@ void set_if_true(const Section& section, const char* key, json& identity) {
   if (node != nullptr && boolean()(*node)) identity[key] = true;
 }
 
-}  // namespace
-
-/// A choice of twinrun-train's; a foreign trainer may have others.
-Parse trainer_word(const CaseContext& context, std::vector<std::string> built,
-                   std::vector<std::string> not_built) {
-  return context.foreign ? text() : word(std::move(built), std::move(not_built));
-}
-
-namespace {
-
 json target_modules(const YamlNode& node, const CaseContext& context) {
   static const std::vector<std::string> kLinears = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                                     "gate_proj", "up_proj", "down_proj"};
@@ -51,6 +41,11 @@ json target_modules(const YamlNode& node, const CaseContext& context) {
 }
 
 }  // namespace
+
+Parse trainer_word(const CaseContext& context, std::vector<std::string> built,
+                   std::vector<std::string> not_built) {
+  return context.foreign ? text() : word(std::move(built), std::move(not_built));
+}
 
 ModelPart read_model(const YamlNode& node, const CaseContext& context) {
   const Section section(node, {"path", "dtype", "config", "init", "seed"});

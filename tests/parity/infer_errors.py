@@ -154,6 +154,8 @@ def bad_tokenizers(test):
     file.unlink()  # it may be a link
     file.write_bytes(kept + b" ")
     test.infer("changed since the case was resolved", "--prompts", test.prompts)
+    file.unlink()
+    test.infer("it was there when the case was resolved", "--prompts", test.prompts)
     file.write_bytes(kept)
 
 

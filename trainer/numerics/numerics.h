@@ -17,7 +17,7 @@ c10::Device resolve_device(const std::string& device);
 /// float32 or bfloat16.
 c10::ScalarType compute_dtype(const std::string& dtype);
 
-/// "libtorch-float32/3", "portable-f32/1": changes whenever the order of a reduction in our own
+/// "libtorch-float32/4", "portable-f32/1": changes whenever the order of a reduction in our own
 /// code does.
 std::string arithmetic_id(const NumericsOptions& options);
 

@@ -1,5 +1,6 @@
-// The default layout takes the functions that ATen picks from, by name. Segments and windows take
-// what lies below those: the kernels know both. Every GPU function asks at::globalContext() for
+// In float32 the default layout takes the functions that ATen picks from, by name. Segments,
+// windows and bfloat16 take what lies below those: the kernels know all of these, and flash grouped
+// heads as well. Every GPU function asks at::globalContext() for
 // deterministicAlgorithms(): flash then orders its additions to dq, memory-efficient does not split
 // the keys. The one for the CPU has one writer an element.
 
