@@ -197,6 +197,13 @@ TEST(Sampler, PacksInTheOrderOfTheEpochUntilTheNextDoesNotFit) {
   EXPECT_EQ(sampler.epoch(), 1);
 }
 
+TEST(Sampler, FillsAPackedRowToItsLastToken) {
+  Sampler sampler(4, 2, 1, 42, Packing{{4, 4, 4, 4}, 8});
+  const auto step = sampler.next_step();
+  EXPECT_EQ(step[0][0].size(), 2u);
+  EXPECT_EQ(step[0][1].size(), 2u);
+}
+
 TEST(Sampler, PackedRowsHoldEverySampleOfTheEpochOnce) {
   Packing packing{{}, 50};
   for (std::int64_t i = 0; i < 300; ++i) packing.lengths.push_back(1 + i * 7 % 50);

@@ -118,7 +118,10 @@ class PortableGemmThreads : public testing::Test {
 };
 
 TEST_F(PortableGemmThreads, ChangeNoBit) {
-  for (std::uint32_t seed = 0; seed < 300; ++seed) expect_no_bit_changed(RandomGemm(seed), 2);
+  // Small ones are computed by one thread, deeper ones by both.
+  for (std::uint32_t seed = 0; seed < 100; ++seed) {
+    expect_no_bit_changed(RandomGemm(seed, seed % 2 == 0 ? 0 : 500), 2);
+  }
 }
 
 TEST_F(PortableGemmThreads, ChangeNoBitAcrossBlocks) {
