@@ -104,9 +104,14 @@ RenderedSample Template::prompt(const json& object) const {
     refuse_fields(object, {"messages"}, "template text takes 'prompt'");
     return begun(text_of(object, "prompt", "the prompt"));
   }
-  const auto turns = object.contains("messages")
-                         ? turns_of(object["messages"])
-                         : std::vector<Turn>{{"user", text_of(object, "prompt", "the prompt")}};
+  // No conditional expression: in one GCC 12 destroys the list of the branch not taken where the
+  // other throws.
+  std::vector<Turn> turns;
+  if (object.contains("messages")) {
+    turns = turns_of(object["messages"]);
+  } else {
+    turns.push_back({"user", text_of(object, "prompt", "the prompt")});
+  }
   if (turns.back().role == "assistant") {
     throw LineError("ends with a message of the assistant, so there is nothing to answer");
   }
