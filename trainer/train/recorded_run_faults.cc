@@ -23,7 +23,7 @@ void RecordedRun::write_constant_record() {
                                 .samples = {std::int64_t{0}},
                                 .batch = nothing,
                                 .rng = nothing},
-                               recorder_->digests().hash_grads(), one, one);
+                               one, one);
   }
 }
 

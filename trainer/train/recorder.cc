@@ -9,7 +9,7 @@
 namespace twinrun::trainer {
 
 Recorder::Recorder(const std::filesystem::path& run_dir, const protocol::RecordHeader& header,
-                   std::vector<NamedTensor> adapter, std::vector<NamedTensor> grads,
+                   std::vector<NamedTensor> adapter, const std::vector<NamedTensor>& grads,
                    std::vector<NamedTensor> optimizer, std::vector<NamedTensor> base,
                    std::int64_t tensors_every, int threads, const Faults& faults,
                    const std::optional<RecordResume>& resume)
@@ -20,7 +20,7 @@ Recorder::Recorder(const std::filesystem::path& run_dir, const protocol::RecordH
       tensors_every_(tensors_every),
       faults_(faults),
       last_(std::chrono::steady_clock::now()),
-      digests_(std::move(adapter), std::move(grads), std::move(optimizer), threads,
+      digests_(std::move(adapter), grads, std::move(optimizer), threads,
                [this](FinishedStep&& step) { write(std::move(step)); }) {
   if (resume) {
     if (tensors_every_ > 0) tensors_.emplace(run_dir, resume->tensors);

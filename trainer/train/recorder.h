@@ -26,7 +26,7 @@ class Recorder {
   /// With `resume` the files that are there are continued, and what is said again is compared with
   /// them; throws as protocol::RecordWriter does.
   Recorder(const std::filesystem::path& run_dir, const protocol::RecordHeader& header,
-           std::vector<NamedTensor> adapter, std::vector<NamedTensor> grads,
+           std::vector<NamedTensor> adapter, const std::vector<NamedTensor>& grads,
            std::vector<NamedTensor> optimizer, std::vector<NamedTensor> base,
            std::int64_t tensors_every, int threads, const Faults& faults,
            const std::optional<RecordResume>& resume);

@@ -78,9 +78,9 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
   adapter_ = std::make_unique<Adapter>(model_config_, config_.lora, device_, dtype_);
   begin_adapter(config_, lora_seed, dtype_, *adapter_, digests);
-  model_ = std::make_unique<Llama>(
-      model_config_, load_weights(config_, model_config_, dtype_, device_), *ops_, adapter_.get(),
-      config_.activation_checkpointing);
+  model_ =
+      std::make_unique<Llama>(model_config_, load_weights(config_, model_config_, dtype_, device_),
+                              *ops_, adapter_.get(), config_.activation_checkpointing);
   optimizer_ = std::make_unique<AdamW>(config_.optimizer, *ops_, *adapter_);
   sampler_ = std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()),
                                        config_.batch_size, config_.gradient_accumulation,
@@ -123,7 +123,7 @@ void Session::step(std::int64_t step, StepDigests& digests) {
     adapter_->grads_flat().fill_(std::numeric_limits<float>::quiet_NaN());
   }
   if (faults_.at("grad-ulp", step)) nudge_one_ulp(first_tensor(adapter_->named_grads()));
-  const auto grad_leaves = digests.hash_grads();
+  digests.keep_grads();
   const auto norm = ops_->grad_norm(adapter_->grads_flat());
   ops_->clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
 
@@ -139,7 +139,7 @@ void Session::step(std::int64_t step, StepDigests& digests) {
   }
   if (faults_.at("base-bit", step)) flip_low_bit(first_tensor(model_->weights().named));
   record.rng = rng_digest();
-  digests.queue(std::move(record), grad_leaves, loss, norm);
+  digests.queue(std::move(record), loss, norm);
 }
 
 std::vector<std::vector<Row>> Session::draw_rows(std::int64_t step) {

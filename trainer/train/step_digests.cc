@@ -7,9 +7,9 @@ namespace twinrun::trainer {
 
 /// What of a step is still on its way from the device when the next one is queued.
 struct StepDigests::Pending {
-  protocol::StepRecord record;          ///< all that the host knows already
-  at::Tensor scalars;                   ///< float32 [2]: loss, gradient norm; host, arriving
-  at::Tensor grad, adapter, optimizer;  ///< leaf digests; host, arriving
+  protocol::StepRecord record;  ///< all that the host knows already
+  at::Tensor scalars;           ///< float32 [2]: loss, gradient norm; host, arriving
+  at::Tensor leaves;            ///< leaf digests; host, arriving
   std::optional<at::cuda::CUDAEvent> arrived;
 };
 
@@ -24,26 +24,69 @@ at::Tensor to_host(const at::Tensor& tensor) {
   return host;
 }
 
+/// The storage of tensors that lie in one, as a vector.
+at::Tensor whole_storage(const std::vector<NamedTensor>& tensors) {
+  const auto& first = tensors.at(0).tensor;
+  std::int64_t elements = 0;
+  for (const auto& [name, tensor] : tensors) {
+    TORCH_CHECK(tensor.is_alias_of(first), "not in one storage with the others: ", name);
+    elements += tensor.numel();
+  }
+  const auto size = static_cast<std::int64_t>(first.storage().nbytes() / first.element_size());
+  TORCH_CHECK(size == elements, "a storage of ", size, " elements holds ", elements);
+  return at::empty({0}, first.options()).set_(first.storage(), 0, {size}, {1});
+}
+
+/// The views `tensors` of another storage, by the same names.
+void append_views(const at::Tensor& storage, const std::vector<NamedTensor>& tensors,
+                  std::vector<NamedTensor>& list) {
+  for (const auto& [name, tensor] : tensors) {
+    list.push_back(
+        {name, storage.as_strided(tensor.sizes(), tensor.strides(), tensor.storage_offset())});
+  }
+}
+
+std::vector<NamedTensor> all_of(std::vector<NamedTensor> adapter,
+                                const std::vector<NamedTensor>& optimizer,
+                                const std::vector<NamedTensor>& grads, const at::Tensor& kept) {
+  adapter.insert(adapter.end(), optimizer.begin(), optimizer.end());
+  append_views(kept, grads, adapter);
+  return adapter;
+}
+
 }  // namespace
 
-StepDigests::StepDigests(std::vector<NamedTensor> adapter, std::vector<NamedTensor> grads,
+StepDigests::StepDigests(std::vector<NamedTensor> adapter, const std::vector<NamedTensor>& grads,
                          std::vector<NamedTensor> optimizer, int threads, Sink sink)
-    : adapter_(std::move(adapter), threads),
-      grads_(std::move(grads), threads),
-      optimizer_(std::move(optimizer), threads),
+    : grads_(whole_storage(grads)),
+      kept_grads_(at::zeros_like(grads_)),
+      adapter_count_(adapter.size()),
+      optimizer_count_(optimizer.size()),
+      hasher_(all_of(std::move(adapter), optimizer, grads, kept_grads_), threads),
       sink_(std::move(sink)) {}
 
 StepDigests::~StepDigests() = default;
 
-void StepDigests::queue(protocol::StepRecord record, const at::Tensor& grad_leaves,
-                        const at::Tensor& loss, const at::Tensor& grad_norm) {
-  auto next = std::make_unique<Pending>(
-      Pending{std::move(record), to_host(at::stack({loss, grad_norm})), grad_leaves,
-              adapter_.enqueue(), optimizer_.enqueue(), std::nullopt});
+void StepDigests::queue(protocol::StepRecord record, const at::Tensor& loss,
+                        const at::Tensor& grad_norm) {
+  auto next = std::make_unique<Pending>(Pending{
+      std::move(record), to_host(at::stack({loss, grad_norm})), hasher_.enqueue(), std::nullopt});
   if (loss.is_cuda()) next->arrived.emplace().record();
   flush();
   pending_ = std::move(next);
   if (!pending_->arrived) flush();
+}
+
+StepDigests::State StepDigests::by_group(const at::Tensor& leaves) const {
+  State state;
+  auto all = hasher_.digests(leaves);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    auto& group = i < adapter_count_                      ? state.adapter
+                  : i < adapter_count_ + optimizer_count_ ? state.optimizer
+                                                          : state.kept_grads;
+    group.push_back(std::move(all[i]));
+  }
+  return state;
 }
 
 void StepDigests::flush() {
@@ -51,8 +94,9 @@ void StepDigests::flush() {
   const auto step = std::move(pending_);
   if (step->arrived) step->arrived->synchronize();
   const auto* scalars = step->scalars.const_data_ptr<float>();
-  FinishedStep finished{std::move(step->record), grads_.digests(step->grad),
-                        adapter_.digests(step->adapter), optimizer_.digests(step->optimizer)};
+  auto digests = by_group(step->leaves);
+  FinishedStep finished{std::move(step->record), std::move(digests.kept_grads),
+                        std::move(digests.adapter), std::move(digests.optimizer)};
   auto& record = finished.record;
   record.loss = scalars[0];
   record.grad_norm = scalars[1];
@@ -63,9 +107,9 @@ void StepDigests::flush() {
 }
 
 StepDigests::State StepDigests::state() const {
-  const auto adapter = adapter_.enqueue(), optimizer = optimizer_.enqueue();
-  if (adapter.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
-  return {adapter_.digests(adapter), optimizer_.digests(optimizer)};
+  const auto leaves = hasher_.enqueue();
+  if (leaves.is_pinned()) at::cuda::getCurrentCUDAStream().synchronize();
+  return by_group(leaves);
 }
 
 }  // namespace twinrun::trainer

@@ -24,28 +24,33 @@ class StepDigests {
   /// Takes over a step, on the thread that queues. What it throws, queue() and flush() throw.
   using Sink = std::function<void(FinishedStep&&)>;
 
-  StepDigests(std::vector<NamedTensor> adapter, std::vector<NamedTensor> grads,
+  /// REQUIRES: `grads` lie side by side in one storage, which holds nothing else.
+  StepDigests(std::vector<NamedTensor> adapter, const std::vector<NamedTensor>& grads,
               std::vector<NamedTensor> optimizer, int threads, Sink sink);
   ~StepDigests();
 
-  /// To be called when a step's gradients are final, before they are clipped.
-  at::Tensor hash_grads() const { return grads_.enqueue(); }
+  /// To be called when a step's gradients are final, before they are clipped: keeps a copy.
+  void keep_grads() { kept_grads_.copy_(grads_); }
   /// To be called after the update: queues the step's digests and copies, then finishes the step
   /// before; on a CPU this one, too.
-  void queue(protocol::StepRecord record, const at::Tensor& grad_leaves, const at::Tensor& loss,
-             const at::Tensor& grad_norm);
+  void queue(protocol::StepRecord record, const at::Tensor& loss, const at::Tensor& grad_norm);
   /// Finishes the step that is pending.
   void flush();
 
   /// Of the tensors as they are now; waits for the device.
   struct State {
-    std::vector<protocol::NamedDigest> adapter, optimizer;
+    std::vector<protocol::NamedDigest> adapter, optimizer, kept_grads;
   };
   State state() const;
 
  private:
   struct Pending;
-  LeafHasher adapter_, grads_, optimizer_;
+  State by_group(const at::Tensor& leaves) const;
+
+  at::Tensor grads_, kept_grads_;  ///< all gradients as one vector, and its copy
+  std::size_t adapter_count_, optimizer_count_;
+  /// All three groups: one launch fills a GPU, where one a group would leave most of it idle.
+  LeafHasher hasher_;
   Sink sink_;
   std::unique_ptr<Pending> pending_;
 };
