@@ -26,6 +26,15 @@ expect verify-float32 0 $verify --out "$runs/f32"
 expect verify-bfloat16 0 $verify --out "$runs/bf16" --set model.dtype=bfloat16
 expect verify-accumulation 0 $verify --out "$runs/acc" --set model.dtype=bfloat16 \
   --set train.gradient_accumulation=3 --set train.steps=4
+expect verify-checkpointing 0 $verify --out "$runs/checkpointing" --set model.dtype=bfloat16 \
+  --set train.activation_checkpointing=true
+expect checkpointing-same 0 cmp "$runs/bf16/a/steps.jsonl" "$runs/checkpointing/a/steps.jsonl"
+expect verify-packing 0 $verify --out "$runs/packing" --set model.dtype=bfloat16 --set data.packing=true
+packed="--set data.packing=true --set numerics=portable --set train.steps=3"
+expect portable-packing 0 $verify --out "$runs/portable-packing" $packed
+expect portable-packing-cpu 0 "$build/bin/twinrun" train baselines/smollm2-chat/case.yaml --quiet \
+  --run-dir "$runs/packing-cpu" --set device=cpu $packed
+expect packing-same 0 cmp "$runs/portable-packing/a/steps.jsonl" "$runs/packing-cpu/steps.jsonl"
 expect verify-fast 3 $verify --out "$runs/fast" --set numerics=fast --set model.dtype=bfloat16
 expect leaf-hash 0 "$build/bin/leaf_hash"
 mkdir "$runs/large"
