@@ -37,10 +37,24 @@ std::vector<ComparisonReport> compare_pairs(const std::vector<JudgedRun>& runs) 
   return pairs;
 }
 
-std::string reproduced_message(const std::vector<JudgedRun>& runs) {
+/// False where a record says that its trainer promises no bits.
+bool promises_bits(const std::vector<JudgedRun>& runs) {
+  return std::all_of(runs.begin(), runs.end(), [](const JudgedRun& run) {
+    const auto& header = run.view.summary.header;
+    return !header || header->promise == protocol::Promise::kBitwise;
+  });
+}
+
+/// What stands if no run and no pair is any worse.
+Check twins_equal(const std::vector<JudgedRun>& runs) {
   std::vector<std::string> names;
   for (const JudgedRun& run : runs) names.push_back(run.name);
-  return "runs " + list_words(names) + " are equal in every bit";
+  const std::string who = "runs " + list_words(names);
+  if (promises_bits(runs)) {
+    return {"twin", Verdict::kReproduced, "bitwise", who + " are equal in every bit"};
+  }
+  return {"twin", Verdict::kReproduced, "discrete_equal",
+          who + " have the same batches, learning rates, random states and switches"};
 }
 
 std::string pair_message(const ComparisonReport& pair) {
@@ -58,7 +72,7 @@ std::string run_message(const JudgedRun& run) {
 
 /// The worst of the runs and of their pairs; of equally bad ones a run by itself is named first.
 Check twin_check(const std::vector<JudgedRun>& runs, const std::vector<ComparisonReport>& pairs) {
-  Check check{"twin", Verdict::kReproduced, "bitwise", reproduced_message(runs)};
+  Check check = twins_equal(runs);
   if (runs.size() < 2) {
     check = {"twin", Verdict::kInvalid, "too_few_runs",
              "twins take two runs at least, here are " + std::to_string(runs.size())};
@@ -246,6 +260,10 @@ VerdictReport judge(const JudgeInput& input) {
                    report.baseline.check,
                    report.inference.check,
                    {"bench", Verdict::kNotRun, "not_asked", "not asked for"}};
+  if (!promises_bits(input.runs)) {
+    report.checks.push_back({"calibration", Verdict::kInconclusive, "uncalibrated",
+                             "the trainer does not promise equal bits in this numerics mode"});
+  }
   report.verdict = overall(report.checks);
   describe_experiment(input, report);
   state_runs(input, report);

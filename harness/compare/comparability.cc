@@ -32,8 +32,8 @@ json suspicious_part(const RunView& run) {
   json part = run.manifest.is_object() ? run.manifest : json::object();
   for (const char* name : kNoSuspects) part.erase(name);
   if (run.config) {
-    for (const char* name : {"device", "threads", "isa", "nuisance", "command_files",
-                             "activation_checkpointing"}) {
+    for (const char* name :
+         {"device", "threads", "isa", "nuisance", "command_files", "activation_checkpointing"}) {
       if (run.config->launch.contains(name)) part["launch"][name] = run.config->launch.at(name);
     }
   }

@@ -88,15 +88,27 @@ struct Comparison {
 ///  REPRODUCED      every line equal, every loss, gradient norm and learning rate finite
 ///  NOT_REPRODUCED  a field of the same step differs, or the base moved in one of them
 ///  INVALID         a run incomplete, steps missing, the same non-finite bits in both, same run id
-///  INCONCLUSIVE    comparability keys differ, promise is `none`, no steps
+///  INCONCLUSIVE    comparability keys differ, no steps
 ///  EVIDENCE_INVALID  a chain or digest is broken
+/// Where the trainer promises no bits, only the discrete plane is compared (see Plane), and the
+/// switches of the manifests. Equal there is REPRODUCED with reason `discrete_equal`, which says
+/// nothing of losses: that is the calibration's and the equivalence tests' to say.
 /// A run that its judge found `binary_changed` is INVALID and not compared: it may be of another
 /// program. A prefix of incomplete runs is compared too: a difference shown there wins over
 /// INVALID.
 ///
-/// Reasons, besides those of read_run: bitwise, bits_differ, not_comparable, no_promise, no_steps,
-/// same_run, different_length, non_finite.
+/// Reasons, besides those of read_run: bitwise, bits_differ, discrete_equal, discrete_differs,
+/// not_comparable, no_steps, same_run, different_length, non_finite.
 Comparison compare_runs(const RunView& a, const RunView& b);
+
+/// What of a record has to repeat.
+enum class Plane {
+  kEveryBit,
+  /// What no rounding moves, of runs that promise no bits: header, state before training, samples,
+  /// batch, numbers of tokens, learning rate and random state of every step, base weights. A loss,
+  /// gradient norm or rate that is finite in one run only differs here, too.
+  kDiscrete,
+};
 
 /// Where two steps.jsonl first differ; the heart of compare_runs.
 ///
@@ -109,19 +121,20 @@ Comparison compare_runs(const RunView& a, const RunView& b);
 /// `planted` alters one parsed step of b before it is compared (the control of the judge itself).
 /// `begin` is a byte of both files where a line begins and before which they are known to be equal.
 struct PlantedUlp {
-  std::int64_t step = 0;
+  std::int64_t step = 0;  ///< of its loss, or on the discrete plane of its learning rate
 };
 struct LineComparison {
   std::int64_t steps_compared = 0;
   std::int64_t comparisons = 0;
   std::optional<Divergence> first;
-  std::optional<std::int64_t> non_finite_step;  ///< same non-finite bits in both
-  std::string structure_problem;                ///< steps that do not line up
+  /// Non-finite in both; the same bits where every bit is compared.
+  std::optional<std::int64_t> non_finite_step;
+  std::string structure_problem;  ///< steps that do not line up
 };
 LineComparison compare_lines(const std::filesystem::path& steps_a,
                              const std::filesystem::path& steps_b,
                              std::optional<PlantedUlp> planted = std::nullopt,
-                             std::uint64_t begin = 0);
+                             std::uint64_t begin = 0, Plane plane = Plane::kEveryBit);
 
 /// The comparability key of a run (docs/protocol.md, table of fields) and its fingerprint, the
 /// first 16 hex digits of the SHA-256 of the key in canonical form.
@@ -136,8 +149,9 @@ struct ControlOutcome {
   nlohmann::json details = nlohmann::json::object();
 };
 
-/// Plants a 1-ULP change of the loss at a step drawn from `seed` and demands that compare_lines
-/// finds exactly it: that step, field loss, distance 1. Of a long record only the lines from a
+/// Plants a 1-ULP change of the loss (of a run that promises no bits: of the learning rate) at a
+/// step drawn from `seed` and demands that compare_lines finds exactly it: that step, that field,
+/// distance 1. Of a long record only the lines from a
 /// little before that step on are gone through, by the same compare_lines.
 ControlOutcome control_planted_ulp(const RunView& run, std::uint64_t seed);
 /// `control` has the identity of `run` but for seed and seeds.* + 1 (else INVALID through passed =

@@ -17,6 +17,8 @@ using protocol::StepZero;
 
 // Values that a line of each kind holds, not counting its number and its chain.
 constexpr std::int64_t kHeaderValues = 5, kZeroValues = 4, kStepValues = 11, kEndValues = 2;
+// Of a step's, those that no rounding moves.
+constexpr std::int64_t kDiscreteValues = 6;
 
 using Line = std::variant<RecordHeader, StepZero, StepRecord, RecordEnd, protocol::LineProblem>;
 
@@ -96,6 +98,25 @@ json sample_list(const StepRecord& step) {
   return list;
 }
 
+bool any_non_finite(const StepRecord& step) {
+  return !std::isfinite(step.loss) || !std::isfinite(step.grad_norm) || !std::isfinite(step.lr);
+}
+
+std::optional<Divergence> compare_discrete(const StepRecord& a, const StepRecord& b) {
+  FieldComparer fields(a.step);
+  fields.value("samples", sample_list(a), sample_list(b));
+  fields.digest("batch", a.batch, b.batch);
+  fields.value("tokens", a.tokens, b.tokens);
+  fields.value("loss_tokens", a.loss_tokens, b.loss_tokens);
+  if (std::isfinite(a.loss) != std::isfinite(b.loss)) fields.number("loss", a.loss, b.loss);
+  if (std::isfinite(a.grad_norm) != std::isfinite(b.grad_norm)) {
+    fields.number("grad_norm", a.grad_norm, b.grad_norm);
+  }
+  fields.number("lr", a.lr, b.lr);
+  fields.digest("rng", a.rng, b.rng);
+  return fields.found();
+}
+
 std::optional<Divergence> compare_steps(const StepRecord& a, const StepRecord& b) {
   FieldComparer fields(a.step);
   fields.value("samples", sample_list(a), sample_list(b));
@@ -112,14 +133,10 @@ std::optional<Divergence> compare_steps(const StepRecord& a, const StepRecord& b
   return fields.found();
 }
 
-bool any_non_finite(const StepRecord& step) {
-  return !std::isfinite(step.loss) || !std::isfinite(step.grad_norm) || !std::isfinite(step.lr);
-}
-
 // Goes through two records pair by pair and keeps the account.
 class PairWalk {
  public:
-  explicit PairWalk(std::optional<PlantedUlp> planted) : planted_(planted) {}
+  PairWalk(std::optional<PlantedUlp> planted, Plane plane) : planted_(planted), plane_(plane) {}
 
   // False when the walk is over.
   bool take(std::string_view a, std::string_view b) {
@@ -159,7 +176,7 @@ class PairWalk {
 
   void count_step(std::int64_t step, bool finite) {
     ++result.steps_compared;
-    result.comparisons += kStepValues;
+    result.comparisons += plane_ == Plane::kEveryBit ? kStepValues : kDiscreteValues;
     if (!finite && !result.non_finite_step) result.non_finite_step = step;
   }
 
@@ -185,9 +202,13 @@ class PairWalk {
                   std::to_string(b.step));
     }
     if (planted_ && planted_->step == b.step) {
-      b.loss = std::bit_cast<float>(std::bit_cast<std::uint32_t>(b.loss) ^ 1u);
+      if (plane_ == Plane::kEveryBit) {
+        b.loss = std::bit_cast<float>(std::bit_cast<std::uint32_t>(b.loss) ^ 1u);
+      } else {
+        b.lr = std::bit_cast<double>(std::bit_cast<std::uint64_t>(b.lr) ^ 1u);
+      }
     }
-    result.first = compare_steps(a, b);
+    result.first = plane_ == Plane::kEveryBit ? compare_steps(a, b) : compare_discrete(a, b);
     count_step(a.step, result.first || !any_non_finite(a));
     return !result.first;
   }
@@ -204,15 +225,16 @@ class PairWalk {
   bool take_pair(const protocol::LineProblem&, const protocol::LineProblem&) { return false; }
 
   std::optional<PlantedUlp> planted_;
+  Plane plane_;
 };
 
 }  // namespace
 
 LineComparison compare_lines(const std::filesystem::path& steps_a,
                              const std::filesystem::path& steps_b,
-                             std::optional<PlantedUlp> planted, std::uint64_t begin) {
+                             std::optional<PlantedUlp> planted, std::uint64_t begin, Plane plane) {
   protocol::LineReader reader_a(steps_a, begin), reader_b(steps_b, begin);
-  PairWalk walk(planted);
+  PairWalk walk(planted, plane);
   for (;;) {
     const auto a = reader_a.next(), b = reader_b.next();
     const bool over_a = !a || reader_a.torn(), over_b = !b || reader_b.torn();

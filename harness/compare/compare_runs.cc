@@ -33,10 +33,10 @@ const RunView* invalid_one(const RunView& a, const RunView& b) {
 
 // What is known of a beginning that both have byte for byte, from the summary of a, which has read
 // it.
-LineComparison account_of_shared(const RunView& a, std::int64_t last_shared_step) {
+LineComparison account_of_shared(const RunView& a, std::int64_t last_shared_step, Plane plane) {
   LineComparison account;
   account.steps_compared = last_shared_step;
-  account.comparisons = 5 + 4 + 11 * last_shared_step;
+  account.comparisons = 5 + 4 + (plane == Plane::kEveryBit ? 11 : 6) * last_shared_step;
   if (a.summary.non_finite_step && *a.summary.non_finite_step <= last_shared_step) {
     account.non_finite_step = a.summary.non_finite_step;
   }
@@ -55,7 +55,7 @@ std::int64_t step_at(const std::filesystem::path& file, std::uint64_t begin) {
 
 // compare_lines over both files, but for a beginning that is known to be equal: that needs no
 // second reading if a's record was found good that far.
-LineComparison compare_records(const RunView& a, const RunView& b) {
+LineComparison compare_records(const RunView& a, const RunView& b, Plane plane) {
   const auto file_a = steps_file(a), file_b = steps_file(b);
   const bool known = b.shared && b.shared->dir == a.dir;
   const std::uint64_t shared = known ? b.shared->bytes : common_prefix(file_a, file_b);
@@ -66,9 +66,10 @@ LineComparison compare_records(const RunView& a, const RunView& b) {
   const std::int64_t step = begin == 0 ? -1 : step_at(file_a, begin);
   const bool at_end_line = a.summary.state == protocol::RecordSummary::State::kComplete &&
                            good == a.summary.bytes && a.summary.last_step >= 1;
-  if (step < 1 && !at_end_line) return compare_lines(file_a, file_b);
-  LineComparison result = compare_lines(file_a, file_b, std::nullopt, begin);
-  const LineComparison before = account_of_shared(a, step >= 1 ? step - 1 : a.summary.last_step);
+  if (step < 1 && !at_end_line) return compare_lines(file_a, file_b, std::nullopt, 0, plane);
+  LineComparison result = compare_lines(file_a, file_b, std::nullopt, begin, plane);
+  const LineComparison before =
+      account_of_shared(a, step >= 1 ? step - 1 : a.summary.last_step, plane);
   result.steps_compared += before.steps_compared;
   result.comparisons += before.comparisons;
   if (before.non_finite_step) result.non_finite_step = before.non_finite_step;
@@ -89,6 +90,18 @@ void name_tensors(const RunView& a, const RunView& b, Divergence& first) {
   first.tensors = found.first;
   first.tensors_differing = found.differing;
   first.tensors_compared = found.compared;
+}
+
+// The switches as both read them back, as a divergence of the state before training.
+std::optional<Divergence> switches_differ(const RunView& a, const RunView& b) {
+  const auto switches = [](const RunView& run) { return run.manifest.value("switches", json()); };
+  const auto differences = json_differences(switches(a), switches(b));
+  if (differences.empty()) return std::nullopt;
+  Divergence first;
+  first.field = "switches" + differences[0].field;
+  first.bits_a = differences[0].a.dump();
+  first.bits_b = differences[0].b.dump();
+  return first;
 }
 
 std::string shown(const std::vector<Difference>& differences) {
@@ -132,19 +145,19 @@ Comparison compare_runs(const RunView& a, const RunView& b) {
     return give_up(Verdict::kInconclusive, "not_comparable",
                    "the runs cannot be compared, they differ in " + shown(result.key_differences));
   }
-  if (a.summary.header->promise == protocol::Promise::kNone ||
-      b.summary.header->promise == protocol::Promise::kNone) {
-    return give_up(Verdict::kInconclusive, "no_promise",
-                   "the trainer does not promise equal bits in this numerics mode");
-  }
-  const LineComparison lines = compare_records(a, b);
+  const bool promised = a.summary.header->promise == protocol::Promise::kBitwise &&
+                        b.summary.header->promise == protocol::Promise::kBitwise;
+  const LineComparison lines =
+      compare_records(a, b, promised ? Plane::kEveryBit : Plane::kDiscrete);
   result.steps_compared = lines.steps_compared;
   result.comparisons = lines.comparisons;
-  if (lines.first) {
-    result.first = lines.first;
+  result.first = lines.first;
+  if (!promised && !result.first) result.first = switches_differ(a, b);
+  if (result.first) {
     name_tensors(a, b, *result.first);
     result.suspects = suspects(a, b);
-    return decide(result, Verdict::kNotReproduced, "bits_differ", describe(*result.first));
+    return decide(result, Verdict::kNotReproduced, promised ? "bits_differ" : "discrete_differs",
+                  describe(*result.first));
   }
   if (invalid != nullptr) return give_up(Verdict::kInvalid, "", "");
   if (!lines.structure_problem.empty()) {
@@ -157,6 +170,11 @@ Comparison compare_runs(const RunView& a, const RunView& b) {
     return decide(result, Verdict::kInvalid, "non_finite",
                   "step " + std::to_string(*lines.non_finite_step) +
                       ": the same non-finite loss, gradient norm or learning rate in both");
+  }
+  if (!promised) {
+    return decide(result, Verdict::kReproduced, "discrete_equal",
+                  "batches, learning rates, random states and switches of " +
+                      std::to_string(lines.steps_compared) + " steps are the same");
   }
   return decide(result, Verdict::kReproduced, "bitwise",
                 "every bit of " + std::to_string(lines.steps_compared) + " steps is the same");

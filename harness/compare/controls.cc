@@ -112,7 +112,11 @@ ControlOutcome control_planted_ulp(const RunView& run, std::uint64_t seed) {
   const PlantedUlp planted{
       static_cast<std::int64_t>(protocol::derive_seed("planted-ulp", seed) % steps) + 1};
   const auto file = steps_file(run);
-  const LineComparison found = compare_lines(file, file, planted, begin_before(file, planted.step));
+  const bool promised =
+      run.summary.header && run.summary.header->promise == protocol::Promise::kBitwise;
+  const Plane plane = promised ? Plane::kEveryBit : Plane::kDiscrete;
+  const LineComparison found =
+      compare_lines(file, file, planted, begin_before(file, planted.step), plane);
   outcome.details = {{"seed", seed}, {"planted_step", planted.step}};
   const auto& first = found.first;
   if (!first) {
@@ -127,8 +131,8 @@ ControlOutcome control_planted_ulp(const RunView& run, std::uint64_t seed) {
                               {"ulps", first->ulps ? json(*first->ulps) : json()}};
   // A loss that is not finite has no distance; its bits have to do.
   const bool one_apart = first->ulps ? *first->ulps == 1 : !first->value_a;
-  outcome.passed = first->step == planted.step && first->field == "loss" && one_apart &&
-                   first->other_fields.empty();
+  outcome.passed = first->step == planted.step && first->field == (promised ? "loss" : "lr") &&
+                   one_apart && first->other_fields.empty();
   outcome.message = "a change of 1 ULP planted in step " + std::to_string(planted.step) +
                     (outcome.passed ? " was found" : " was found as something else");
   return outcome;

@@ -155,7 +155,8 @@ TEST_F(Verify, ATrainerThatPromisesNothingIsInconclusive) {
   params("{promise: none}");
   EXPECT_EQ(verify().exit_code, 3);
   EXPECT_EQ(verdict().at("verdict"), "INCONCLUSIVE");
-  EXPECT_EQ(check(verdict(), "twin").at("reason"), "no_promise");
+  EXPECT_EQ(check(verdict(), "twin").at("reason"), "discrete_equal");
+  EXPECT_EQ(check(verdict(), "calibration").at("reason"), "uncalibrated");
 }
 
 TEST_F(Verify, ATrainerWithoutAnAdapterFileIsJudgedByItsRecord) {

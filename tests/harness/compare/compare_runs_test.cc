@@ -155,10 +155,7 @@ TEST(CompareRunsTest, PortableRunsAreComparableAcrossMachines) {
   EXPECT_EQ(other.key_differences[0].field, "/arithmetic");
 }
 
-TEST(CompareRunsTest, WithoutAPromiseOrStepsNothingIsConcluded) {
-  expect(
-      Pair({}, [](auto& run) { run.record.header.promise = protocol::Promise::kNone; }).compare(),
-      Verdict::kInconclusive, "no_promise");
+TEST(CompareRunsTest, WithoutStepsNothingIsConcluded) {
   expect(Pair({}, {}, 0).compare(), Verdict::kInconclusive, "no_steps");
 }
 
