@@ -16,10 +16,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 std::string write_config(const RunPlan& plan, const ResolvedCase& resolved) {
-  protocol::RunConfig config = plan.config;
-  config.launch["run"] = plan.name;
-  config.launch["inject"] = plan.inject;
-  config.launch["nuisance"] = plan.nuisance.to_json();
+  protocol::RunConfig config = config_of_run(plan.config, plan.name, plan.inject, plan.nuisance);
   // Of this moment, so that the run states what it was started from even if that has changed.
   config.launch["command_files"] = digest_command_files(resolved.command);
   fs::create_directories(plan.dir);
@@ -102,6 +99,19 @@ void judge_binary(const ResolvedCase& resolved, RunView& view) {
 }
 
 }  // namespace
+
+protocol::RunConfig config_of_run(protocol::RunConfig config, const std::string& name,
+                                  const std::vector<std::string>& inject,
+                                  const Nuisance& nuisance) {
+  json& launch = config.launch;
+  launch["run"] = name;
+  launch["inject"] = inject;
+  launch["nuisance"] = nuisance.to_json();
+  if (const auto noise = launch.find("shuffle_reductions"); noise != launch.end()) {
+    *noise = protocol::derive_seed("shuffle_reductions/" + name, noise->get<std::uint64_t>());
+  }
+  return config;
+}
 
 std::string changed_program(const ResolvedCase& resolved) {
   const json now = digest_command_files(resolved.command);

@@ -22,6 +22,12 @@ struct RunPlan {
   bool resume = false;  ///< `dir` holds a run, which goes on
 };
 
+/// `config` as the run `name` gets it: with its name, faults and nuisance, and where the case asks
+/// for rounding noise (launch.shuffle_reductions) with a seed for its own, which derives from the
+/// case's and the name.
+protocol::RunConfig config_of_run(protocol::RunConfig config, const std::string& name,
+                                  const std::vector<std::string>& inject, const Nuisance& nuisance);
+
 /// What has changed of the trainer's files since the case was resolved, for people; empty if
 /// nothing has. Runs of different programs say nothing about whether one of them repeats.
 std::string changed_program(const ResolvedCase& resolved);

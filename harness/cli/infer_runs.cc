@@ -26,11 +26,8 @@ void write_config(const InferPlan& plan) {
   fs::create_directories(plan.dir);
   const fs::path path = plan.dir / "config.json";
   if (fs::exists(path)) return;
-  protocol::RunConfig config = plan.config;
-  config.launch["run"] = plan.name;
-  config.launch["inject"] = json::array();
-  config.launch["nuisance"] = plan.nuisance.to_json();
-  protocol::write_file_atomically(path, config.to_text());
+  protocol::write_file_atomically(
+      path, config_of_run(plan.config, plan.name, {}, plan.nuisance).to_text());
 }
 
 std::vector<std::string> arguments(const InferPlan& plan) {

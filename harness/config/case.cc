@@ -193,6 +193,19 @@ json read_numerics(const YamlNode& node, const CaseContext& context, const json&
   return mode;
 }
 
+/// Rounding noise to test the judge with: what promises bits must not have any.
+void read_shuffle_reductions(const Section& root, const json& numerics, json& launch) {
+  const YamlNode* node = root.find("shuffle_reductions");
+  if (node == nullptr) return;
+  if (numerics != "fast") {
+    fail_at(
+        *node,
+        "adds rounding noise, to test the judge, and so goes with numerics: fast only, not with " +
+            numerics.get<std::string>());
+  }
+  launch["shuffle_reductions"] = integer(0)(*node);
+}
+
 /// The rest of `launch`.
 void read_launch(const Section& root, const ResolvedCase& resolved, json& launch) {
   launch.update(read_fields(root,
@@ -200,6 +213,7 @@ void read_launch(const Section& root, const ResolvedCase& resolved, json& launch
                              {"threads", integer(1, kThreadsMax), physical_cores()},
                              {"isa", word({"auto", "avx512", "avx2", "plain"}), "auto"}},
                             Absent::kFallback));
+  read_shuffle_reductions(root, resolved.config.identity.at("numerics"), launch);
   launch["record"] = read_record(root.find_section("record"));
   launch["name"] = resolved.name;
   launch["case"] = resolved.case_file.string();
@@ -216,9 +230,9 @@ void read_launch(const Section& root, const ResolvedCase& resolved, json& launch
 ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options) {
   YamlNode tree = parse_yaml(read_text_file(case_file), case_file.string());
   for (const std::string& assignment : options.overrides) apply_override(tree, assignment);
-  const Section root(
-      tree, {"schema", "name", "model", "data", "lora", "train", "seed", "seeds", "numerics",
-             "device", "threads", "isa", "record", "inference", "verify", "trainer"});
+  const Section root(tree, {"schema", "name", "model", "data", "lora", "train", "seed", "seeds",
+                            "numerics", "device", "threads", "isa", "shuffle_reductions", "record",
+                            "inference", "verify", "trainer"});
   ResolvedCase resolved;
   resolved.case_file = fs::absolute(case_file).lexically_normal();
   CaseContext context{.folder = resolved.case_file.parent_path()};

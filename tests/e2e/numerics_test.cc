@@ -71,6 +71,48 @@ TEST_F(NumericsTest, PortableIsRefusedInBfloat16WithItsPlace) {
   EXPECT_THAT(result.err, AllOf(HasSubstr("--set numerics=portable: "), HasSubstr("float32 only")));
 }
 
+/// The losses of a run's steps.
+std::vector<double> losses(const std::vector<std::string>& record) {
+  std::vector<double> values;
+  for (const auto& line : record) {
+    const json step = json::parse(line);
+    if (step.contains("loss")) values.push_back(step.at("loss").at("value"));
+  }
+  return values;
+}
+
+TEST_F(NumericsTest, ShuffledReductionsGiveEachRunRoundingNoiseOfItsOwn) {
+  const auto noisy = [&](const std::string& out) {
+    return twinrun({"verify", "case.yaml", "--out", out, "--set", "numerics=fast", "--set",
+                    "shuffle_reductions=7"});
+  };
+  const auto result = noisy("out");
+  EXPECT_EQ(result.exit_code, 3) << result.out << result.err;  // no bits are promised
+  const auto a = lines("out/a/steps.jsonl"), b = lines("out/b/steps.jsonl");
+  ASSERT_EQ(a.size(), b.size());
+  EXPECT_EQ(json::parse(a[0]).at("arithmetic"), "libtorch-float32/4-shuffled");
+  EXPECT_NE(read_json("out/a/config.json").at("launch").at("shuffle_reductions"),
+            read_json("out/b/config.json").at("launch").at("shuffle_reductions"));
+  const auto loss_a = losses(a), loss_b = losses(b);
+  ASSERT_EQ(loss_a.size(), 3u);
+  EXPECT_NE(loss_a, loss_b);
+  for (std::size_t i = 0; i < loss_a.size(); ++i) {
+    EXPECT_NEAR(loss_a[i], loss_b[i], 1e-4 * loss_a[i]);
+    for (const char* same : {"samples", "batch", "lr", "tokens", "loss_tokens", "rng"}) {
+      EXPECT_EQ(json::parse(a[i + 2]).at(same), json::parse(b[i + 2]).at(same)) << same;
+    }
+  }
+  noisy("again");
+  EXPECT_EQ(lines("again/a/steps.jsonl"), a);  // the noise repeats with its seed
+}
+
+TEST_F(NumericsTest, ShuffledReductionsAreRefusedWhereBitsArePromised) {
+  const auto result =
+      twinrun({"verify", "case.yaml", "--out", "out", "--set", "shuffle_reductions=7"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_THAT(result.err, HasSubstr("goes with numerics: fast only"));
+}
+
 TEST_F(NumericsTest, DoctorFindsTheVariableBeforeARunDoes) {
   auto options = command({"doctor", "case.yaml", "--json"});
   options.environment = {{"OMP_DYNAMIC", "TRUE"}};

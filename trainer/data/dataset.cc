@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "trainer/data/philox.h"
+#include "trainer/data/permutation.h"
 
 namespace twinrun::trainer {
 namespace {
@@ -18,11 +18,7 @@ constexpr std::int64_t kCountMax = std::numeric_limits<std::uint32_t>::max();
 std::pair<std::vector<std::int64_t>, std::int64_t> shuffle(std::int64_t samples, std::uint64_t seed,
                                                            std::int64_t epoch) {
   PhiloxSequence sequence(PhiloxStream::kShuffle, static_cast<std::uint32_t>(epoch), seed);
-  std::vector<std::int64_t> order(static_cast<std::size_t>(samples));
-  std::iota(order.begin(), order.end(), 0);
-  for (std::size_t left = order.size(); left > 1; --left) {
-    std::swap(order[left - 1], order[sequence.below(static_cast<std::uint32_t>(left))]);
-  }
+  auto order = permutation(samples, sequence);
   return {std::move(order), static_cast<std::int64_t>(sequence.draws())};
 }
 

@@ -43,7 +43,8 @@ enum class PhiloxStream : std::uint32_t {
   kDropout = 1,
   kShuffle = 2,
   kModelInit = 3,
-  kSynthetic = 4
+  kSynthetic = 4,
+  kReductions = 5
 };
 
 /// The seven linears of a layer, each with a dropout mask of its own; part of the dropout counter.

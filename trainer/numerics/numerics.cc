@@ -29,7 +29,10 @@ c10::ScalarType compute_dtype(const std::string& dtype) {
 }
 
 std::string arithmetic_id(const NumericsOptions& options) {
-  return options.mode == "portable" ? "portable-f32/1" : "libtorch-" + options.dtype + "/4";
+  if (options.mode == "portable") return "portable-f32/1";
+  // Noisier than the same without it, so nothing that was measured on one may judge the other.
+  const std::string shuffled = options.shuffle_reductions ? "-shuffled" : "";
+  return "libtorch-" + options.dtype + "/4" + shuffled;
 }
 
 nlohmann::json to_manifest(const std::vector<SwitchState>& switches) {

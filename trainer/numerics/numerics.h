@@ -18,13 +18,14 @@ c10::Device resolve_device(const std::string& device);
 c10::ScalarType compute_dtype(const std::string& dtype);
 
 /// "libtorch-float32/4", "portable-f32/1": changes whenever the order of a reduction in our own
-/// code does.
+/// code does. With shuffle_reductions "libtorch-float32/4-shuffled".
 std::string arithmetic_id(const NumericsOptions& options);
 
 /// Sets every switch of the libraries for `options` on `device`: those that read_switches lists. In
 /// `fast` only the number of threads, and what is forced. Call prepare_environment before.
 ///
-/// Throws NumericsError for a forced switch that is none of bench_switches.
+/// Throws NumericsError for a forced switch that is none of bench_switches, and for
+/// shuffle_reductions on a GPU.
 void apply_numerics(const NumericsOptions& options, c10::Device device);
 
 /// A switch of a library as it stands now.

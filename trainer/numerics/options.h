@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -20,6 +22,8 @@ struct NumericsOptions {
   /// Switches that do not stand as the mode has them, by name: true as `deterministic` sets it,
   /// false the library's default. Only for `bench`; a run has none.
   std::map<std::string, bool> forced = {};
+  /// Seed of rounding noise (ReductionShuffle), to test the judge: with `fast`, on a CPU.
+  std::optional<std::uint64_t> shuffle_reductions = {};
 };
 
 /// Whether two runs with these options have to have the same bits: in every mode but `fast`.

@@ -321,6 +321,10 @@ void apply_numerics(const NumericsOptions& options, c10::Device device) {
   settle_vector_functions();
   library_defaults();
   require_forcible(options, device);
+  if (options.shuffle_reductions && device.is_cuda()) {
+    throw NumericsError("shuffle_reductions makes rounding noise on a CPU; " + device.str() +
+                        " with numerics: fast has its own, so leave it out");
+  }
   at::set_num_threads(options.threads);  // also MKL's, and switches MKL's dynamic number off
   if (device.is_cuda()) c10::cuda::set_device(device.index());
   // In `fast` the vendor defaults, whatever they are, unless they are forced; they are read back.

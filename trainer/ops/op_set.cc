@@ -18,7 +18,8 @@ Isa isa_of(const std::string& name) {
 
 std::unique_ptr<OpSet> make_ops(const NumericsOptions& options) {
   if (options.mode == "portable") return make_portable_ops(isa_of(options.isa));
-  return make_torch_ops(options.mode == "deterministic" ? GpuSums::kFixed : GpuSums::kLibrary);
+  return make_torch_ops(options.mode == "deterministic" ? GpuSums::kFixed : GpuSums::kLibrary,
+                        options.shuffle_reductions);
 }
 
 }  // namespace twinrun::trainer

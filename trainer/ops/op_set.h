@@ -90,6 +90,10 @@ class OpSet {
  public:
   virtual ~OpSet() = default;
 
+  /// What follows belongs to training step `step` (from 1). Matters only where sums are shuffled
+  /// (NumericsOptions::shuffle_reductions).
+  virtual void begin_step(std::int64_t /*step*/) {}
+
   /// Rows of `weight_VD`; frozen, so it has no backward.
   virtual at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD) = 0;
 

@@ -115,6 +115,7 @@ void Session::step(std::int64_t step, StepDigests& digests) {
     crash();
   }
   if (faults_.at("dropout-unseeded", step)) dropout_seed_ = random_seed();
+  ops_->begin_step(step);
   protocol::StepRecord record;
   record.step = step;
   auto loss = accumulate(step, record);

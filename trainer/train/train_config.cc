@@ -78,6 +78,27 @@ void read_model_and_data(const protocol::RunConfig& config, TrainConfig& out) {
   }
 }
 
+void read_numerics(const protocol::RunConfig& config, NumericsOptions& out) {
+  out.mode = need<std::string>(config.identity, "/numerics");
+  if (out.mode != "fast" && out.mode != "deterministic" && out.mode != "portable") {
+    throw ConfigError("numerics: " + out.mode + " is none of fast, deterministic and portable");
+  }
+  out.dtype = need<std::string>(config.identity, "/model/dtype");
+  if (out.mode == "portable" && out.dtype != "float32") {
+    throw ConfigError("numerics: portable is float32 only so far; model.dtype is " + out.dtype);
+  }
+  out.device = need<std::string>(config.launch, "/device");
+  out.isa = need<std::string>(config.launch, "/isa");
+  out.threads = static_cast<int>(positive(config.launch, "/threads"));
+  if (!config.launch.contains("shuffle_reductions")) return;
+  out.shuffle_reductions = need<std::uint64_t>(config.launch, "/shuffle_reductions");
+  if (out.mode != "fast") {
+    throw ConfigError(
+        "config.json: /launch/shuffle_reductions goes with numerics: fast only, not with " +
+        out.mode);
+  }
+}
+
 void read_train(const json& identity, TrainConfig& out) {
   out.steps = positive(identity, "/train/steps");
   out.batch_size = positive(identity, "/train/batch_size");
@@ -111,19 +132,7 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   out.seed_lora_init = need<std::uint64_t>(config.identity, "/seeds/lora_init");
   out.seed_dropout = need<std::uint64_t>(config.identity, "/seeds/dropout");
   out.seed_shuffle = need<std::uint64_t>(config.identity, "/seeds/shuffle");
-  out.numerics.mode = need<std::string>(config.identity, "/numerics");
-  const auto& mode = out.numerics.mode;
-  if (mode != "fast" && mode != "deterministic" && mode != "portable") {
-    throw ConfigError("numerics: " + mode + " is none of fast, deterministic and portable");
-  }
-  out.numerics.dtype = need<std::string>(config.identity, "/model/dtype");
-  if (mode == "portable" && out.numerics.dtype != "float32") {
-    throw ConfigError("numerics: portable is float32 only so far; model.dtype is " +
-                      out.numerics.dtype);
-  }
-  out.numerics.device = need<std::string>(config.launch, "/device");
-  out.numerics.isa = need<std::string>(config.launch, "/isa");
-  out.numerics.threads = static_cast<int>(positive(config.launch, "/threads"));
+  read_numerics(config, out.numerics);
   out.tensors_every = need<std::int64_t>(config.launch, "/record/tensors_every");
   out.checkpoint_every = config.launch.value("checkpoint_every", std::int64_t{0});
   out.activation_checkpointing = config.launch.value("activation_checkpointing", false);

@@ -76,6 +76,20 @@ TEST_F(ResolveCase, ActivationCheckpointingIsNoPartOfTheIdentity) {
               HasSubstr("activation_checkpointing"));
 }
 
+TEST_F(ResolveCase, NoiseForTestsGoesWithFastOnlyAndIsNoPartOfTheIdentity) {
+  const std::string fast = valid_with("deterministic", "fast");
+  const ResolvedCase with = resolve(fast, {"shuffle_reductions=7"});
+  EXPECT_EQ(with.config.launch.at("shuffle_reductions"), 7);
+  EXPECT_EQ(with.config.identity_digest(), resolve(fast).config.identity_digest());
+  for (const char* mode : {"deterministic", "portable"}) {
+    EXPECT_THAT(error_of(valid_with("deterministic", mode) + "shuffle_reductions: 7\n"),
+                AllOf(StartsWith("case.yaml:12:21: shuffle_reductions: "),
+                      HasSubstr("goes with numerics: fast only"), HasSubstr(mode)));
+  }
+  EXPECT_THAT(error_of(fast, {"shuffle_reductions=-1"}), HasSubstr("shuffle_reductions"));
+  EXPECT_THAT(error_of(fast, {"shuffle_reductions=true"}), HasSubstr("shuffle_reductions"));
+}
+
 TEST_F(ResolveCase, FilesEnterTheIdentityByDigestAndNoPathDoes) {
   const json identity = resolve(valid()).config.identity;
   // printf weights | sha256sum, and so on

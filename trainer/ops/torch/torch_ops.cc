@@ -4,11 +4,14 @@
 
 #include <cmath>
 #include <numbers>
+#include <optional>
+#include <tuple>
 
 #include "trainer/ops/dropout.h"
 #include "trainer/ops/torch/attention.h"
 #include "trainer/ops/torch/fused.h"
 #include "trainer/ops/torch/lt_products.h"
+#include "trainer/ops/torch/reduction_shuffle.h"
 #include "trainer/ops/torch/token_parts.h"
 
 namespace twinrun::trainer {
@@ -36,7 +39,14 @@ at::Tensor inv_freq(const RopeConfig& rope, std::int64_t head_dim) {
 
 class TorchOps final : public OpSet {
  public:
-  explicit TorchOps(GpuSums gpu_sums) : gpu_sums_(gpu_sums) {}
+  TorchOps(GpuSums gpu_sums, std::optional<std::uint64_t> shuffle_reductions)
+      : gpu_sums_(gpu_sums) {
+    if (shuffle_reductions) shuffle_.emplace(*shuffle_reductions);
+  }
+
+  void begin_step(std::int64_t step) override {
+    if (shuffle_) shuffle_->begin_step(step);
+  }
 
   at::Tensor embedding(const at::Tensor& ids_N, const at::Tensor& weight_VD) override {
     return weight_VD.index_select(0, ids_N);
@@ -232,19 +242,21 @@ class TorchOps final : public OpSet {
     return c;
   }
 
-  void product_into(at::Tensor c, const at::Tensor& a, const at::Tensor& b) {
+  void product_into(at::Tensor c, at::Tensor a, at::Tensor b) {
     if (auto* const lt = lt_of(c)) {
       lt->run(c, a, b);
     } else {
+      shuffle(a, b);
       at::mm_out(c, a, b);
     }
   }
 
   /// c += scale a b.
-  void add_product(at::Tensor c, const at::Tensor& a, const at::Tensor& b, double scale) {
+  void add_product(at::Tensor c, at::Tensor a, at::Tensor b, double scale) {
     if (auto* const lt = lt_of(c)) {
       lt->run(c, a, b, static_cast<float>(scale), 1);
     } else {
+      shuffle(a, b);
       c.addmm_(a, b, 1, scale);
     }
   }
@@ -256,20 +268,27 @@ class TorchOps final : public OpSet {
     if (auto* const lt = lt_of(grad)) {
       add_product_in_parts(grad, left, right, scale, *lt);
     } else if (left.scalar_type() == at::kFloat) {
-      grad.addmm_(left.t(), right, 1, scale);
+      add_product(grad, left.t(), right, scale);
     } else {
-      grad.add_(at::mm(left.t(), right).to(at::kFloat), scale);
+      grad.add_(product(left.t(), right).to(at::kFloat), scale);
     }
+  }
+
+  /// Puts what a product sums over into another order, where the run asks for noise.
+  void shuffle(at::Tensor& a, at::Tensor& b) {
+    if (shuffle_) std::tie(a, b) = shuffle_->operands(a, b);
   }
 
   GpuSums gpu_sums_;
   std::unique_ptr<LtProducts> lt_;
+  std::optional<ReductionShuffle> shuffle_;
 };
 
 }  // namespace
 
-std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums) {
-  return std::make_unique<TorchOps>(gpu_sums);
+std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums,
+                                      std::optional<std::uint64_t> shuffle_reductions) {
+  return std::make_unique<TorchOps>(gpu_sums, shuffle_reductions);
 }
 
 }  // namespace twinrun::trainer

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "trainer/ops/op_set.h"
 
@@ -13,7 +15,9 @@ enum class GpuSums {
 };
 
 /// The vendor's kernels (LibTorch, cuBLAS, oneDNN, MKL): numerics `fast` with kLibrary,
-/// `deterministic` with kFixed. On a CPU both are the same.
-std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums = GpuSums::kLibrary);
+/// `deterministic` with kFixed. On a CPU both are the same. `shuffle_reductions`: the seed of a
+/// ReductionShuffle for the products, on a CPU only.
+std::unique_ptr<OpSet> make_torch_ops(GpuSums gpu_sums = GpuSums::kLibrary,
+                                      std::optional<std::uint64_t> shuffle_reductions = {});
 
 }  // namespace twinrun::trainer
