@@ -82,11 +82,35 @@ std::uint64_t derive_seed(const std::string& name, std::uint64_t seed) {
 }
 
 const std::vector<std::string>& injection_kinds() {
-  static const std::vector<std::string> kinds = {
-      "seed",     "data-order", "skip-batch", "dropout-unseeded",
-      "lr",       "loss-ulp",   "grad-ulp",   "adapter-ulp",
-      "base-bit", "nan",        "drop-line",  "truncate",
-      "constant", "crash",      "hang",       "stderr-commands"};
+  static const std::vector<std::string> kinds = {"seed",
+                                                 "data-order",
+                                                 "skip-batch",
+                                                 "duplicate-batch",
+                                                 "tokenizer",
+                                                 "loss-mask",
+                                                 "dropout-unseeded",
+                                                 "lora-alpha",
+                                                 "stale-checkpoint",
+                                                 "accumulation",
+                                                 "lr",
+                                                 "lr-0.1",
+                                                 "lr-5",
+                                                 "weight-decay",
+                                                 "beta2",
+                                                 "eps",
+                                                 "no-clipping",
+                                                 "tf32",
+                                                 "loss-ulp",
+                                                 "grad-ulp",
+                                                 "adapter-ulp",
+                                                 "base-bit",
+                                                 "nan",
+                                                 "drop-line",
+                                                 "truncate",
+                                                 "constant",
+                                                 "crash",
+                                                 "hang",
+                                                 "stderr-commands"};
   return kinds;
 }
 

@@ -191,7 +191,7 @@ class Toy:
             grads[LORA_A][0] = next_up(grads[LORA_A][0])
         norm = f32(math.sqrt(math.fsum(g * g for gs in grads.values() for g in gs)))
         lr = 0.01 * (1 - (step - 1) / steps)
-        if self.faults.at("lr", step):
+        if self.faults.since("lr", step):
             lr *= 1.01
         if "constant" in self.faults.steps:
             samples, loss, norm, lr = list(range(BATCH)), 1.0, 1.0, 0.001

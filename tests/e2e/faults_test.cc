@@ -1,4 +1,4 @@
-// Every fault of docs/faults.md, planted in the first run, in the second and in all of them.
+// The faults of docs/faults.md that the toy trainer knows, planted in the first run, in the second and in all of them.
 
 #include <gmock/gmock.h>
 #include <signal.h>

@@ -1,5 +1,9 @@
 // The faults of docs/faults.md, planted in twinrun-train itself: a tiny random Llama on the CPU.
 
+#include <gmock/gmock.h>
+
+#include <cctype>
+
 #include "tests/e2e/tiny_case.h"
 
 namespace twinrun {
@@ -16,6 +20,7 @@ struct Expected {
 struct Fault {
   std::string text;  ///< KIND@STEP
   Expected one, both;
+  std::string set = "";  ///< KEY=VALUE that the fault needs to change anything
 };
 
 void PrintTo(const Fault& fault, std::ostream* out) { *out << fault.text; }
@@ -24,8 +29,20 @@ const Fault kFaults[] = {
     {"seed@0", {1, 0, "adapter"}, {3}},
     {"data-order@2", {1, 2, "samples"}, {0}},
     {"skip-batch@2", {1, 2, "samples"}, {0}},
+    {"duplicate-batch@2", {1, 2, "samples"}, {0}},
+    {"tokenizer@2", {1, 2, "batch"}, {0}},
+    {"loss-mask@2", {1, 2, "batch"}, {0}},
     {"dropout-unseeded@2", {1, 2, "loss"}, {1, 2, "loss"}},
+    {"lora-alpha@2", {1, 2, "loss"}, {0}},
+    {"stale-checkpoint@3", {1, 3, "loss"}, {0}},
+    {"accumulation@2", {1, 2, "loss"}, {0}, "train.gradient_accumulation=2"},
     {"lr@2", {1, 2, "lr"}, {0}},
+    {"lr-0.1@2", {1, 2, "lr"}, {0}},
+    {"lr-5@2", {1, 2, "lr"}, {0}},
+    {"weight-decay@2", {1, 2, "adapter"}, {0}},
+    {"beta2@2", {1, 2, "adapter"}, {0}},
+    {"eps@2", {1, 2, "adapter"}, {0}},
+    {"no-clipping@2", {1, 2, "adapter"}, {0}, "train.max_grad_norm=0.01"},
     {"loss-ulp@2", {1, 2, "loss"}, {0}},
     {"grad-ulp@2", {1, 2, "grad"}, {0}},
     {"adapter-ulp@2", {1, 2, "adapter"}, {0}},
@@ -43,6 +60,7 @@ class TrainerFaultTest : public TinyCase, public testing::WithParamInterface<Fau
  protected:
   void expect(const std::string& run, const Expected& expected) const {
     std::vector<std::string> args = {"--inject", run + ":" + GetParam().text};
+    if (!GetParam().set.empty()) args.insert(args.end(), {"--set", GetParam().set});
     if (GetParam().text == "hang@2") args.insert(args.end(), {"--set", "verify.step_timeout_s=10"});
     const ProcessResult result = verify(args);
     ASSERT_EQ(result.exit_code, expected.exit_code) << result.out << result.err;
@@ -60,9 +78,26 @@ TEST_P(TrainerFaultTest, InEveryRun) { expect("both", GetParam().both); }
 std::string test_name(const testing::TestParamInfo<Fault>& info) {
   std::string name;
   for (const char c : info.param.text.substr(0, info.param.text.find('@'))) {
-    if (c != '-') name += c;
+    if (std::isalnum(static_cast<unsigned char>(c)) != 0) name += c;
   }
   return name;
+}
+
+using FaultsThatCannotBePlanted = TinyCase;
+
+TEST_F(FaultsThatCannotBePlanted, AreUsageErrorsThatSayWhy) {
+  const std::pair<const char*, const char*> faults[] = {
+      {"tf32@2", "needs a GPU"},
+      {"accumulation@2", "needs a gradient_accumulation of at least 2"},
+      {"duplicate-batch@1", "it can be planted at step 2 to 3"},
+      {"stale-checkpoint@1", "it can be planted at step 2 to 3"},
+      {"lr-5@0", "it can be planted at step 1 to 3"},
+      {"lr-0.5@2", "unknown fault 'lr-0.5'"}};
+  for (const auto& [fault, why] : faults) {
+    const auto result = twinrun({"train", "case.yaml", "--run-dir", fault, "--inject", fault});
+    EXPECT_EQ(result.exit_code, 2) << fault;
+    EXPECT_THAT(result.err, testing::HasSubstr(why));
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Trainer, TrainerFaultTest, testing::ValuesIn(kFaults), test_name);

@@ -153,6 +153,10 @@ void Adapter::init(std::uint64_t seed, at::ScalarType base_dtype) {
   refresh();
 }
 
+void Adapter::set_scaling(double scaling) {
+  for (auto& target : targets_) target.weights.scaling = scaling;
+}
+
 void Adapter::refresh() {
   if (!compute_.is_same(params_)) compute_.copy_(params_);
 }

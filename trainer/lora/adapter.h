@@ -60,6 +60,9 @@ class Adapter {
   /// Copies the master weights into the compute dtype; call after every update.
   void refresh();
 
+  /// Another scaling than the configuration's, for every target: a planted fault (docs/faults.md).
+  void set_scaling(double scaling);
+
   /// Null if the module is not a target.
   const LoraWeights* weights(std::int64_t layer, LinearModule module) const;
   /// Views into micro_grads_flat(), or null.

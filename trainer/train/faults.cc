@@ -11,22 +11,43 @@
 #include <stdexcept>
 
 namespace twinrun::trainer {
+namespace {
+
+/// The first step at which `kind` can be planted.
+std::int64_t first_step(const std::string& kind) {
+  if (kind == "seed") return 0;
+  return kind == "duplicate-batch" || kind == "stale-checkpoint" ? 2 : 1;  // they go back by one
+}
+
+/// What `kind` needs and this run has not; empty if nothing.
+std::string missing(const std::string& kind, const TrainConfig& config, at::Device device) {
+  if (kind == "data-order" && config.batch_size < 2) return "a batch_size of at least 2";
+  if (kind == "accumulation" && config.gradient_accumulation < 2) {
+    return "a gradient_accumulation of at least 2";
+  }
+  const bool asks = device.is_cuda() && config.numerics.mode != "portable";
+  if (kind == "tf32" && !asks) return "a GPU, and numerics fast or deterministic";
+  return "";
+}
+
+}  // namespace
 
 Faults::Faults(const std::vector<std::string>& injections) {
   for (const auto& text : injections) planted_.push_back(protocol::parse_injection(text));
 }
 
-void Faults::require_plantable(std::int64_t steps, std::int64_t batch_size) const {
+void Faults::require_plantable(const TrainConfig& config, at::Device device) const {
   for (const auto& [kind, step] : planted_) {
-    const bool whole_run = kind == "constant";
-    const bool right_step = kind == "seed" ? step == 0 : step >= 1 && step <= steps;
-    if (!whole_run && !right_step) {
+    if (kind == "constant") continue;  // the whole run
+    const auto first = first_step(kind), last = kind == "seed" ? 0 : config.steps;
+    if (step < first || step > last) {
+      const auto range = first == last ? std::to_string(first)
+                                       : std::to_string(first) + " to " + std::to_string(last);
       throw std::invalid_argument("--inject " + kind + "@" + std::to_string(step) +
-                                  ": it can be planted at step " +
-                                  (kind == "seed" ? "0" : "1 to " + std::to_string(steps)));
+                                  ": it can be planted at step " + range);
     }
-    if (kind == "data-order" && batch_size < 2) {
-      throw std::invalid_argument("--inject data-order needs a batch_size of at least 2");
+    if (const auto needed = missing(kind, config, device); !needed.empty()) {
+      throw std::invalid_argument("--inject " + kind + " needs " + needed);
     }
   }
 }
@@ -34,6 +55,13 @@ void Faults::require_plantable(std::int64_t steps, std::int64_t batch_size) cons
 bool Faults::at(const std::string& kind, std::int64_t step) const {
   for (const auto& fault : planted_) {
     if (fault.kind == kind && fault.step == step) return true;
+  }
+  return false;
+}
+
+bool Faults::since(const std::string& kind, std::int64_t step) const {
+  for (const auto& fault : planted_) {
+    if (fault.kind == kind && fault.step <= step) return true;
   }
   return false;
 }

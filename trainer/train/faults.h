@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "harness/protocol/run_config.h"
+#include "trainer/data/dataset.h"
+#include "trainer/train/train_config.h"
 
 namespace twinrun::trainer {
 
@@ -20,17 +22,31 @@ class Faults {
   explicit Faults(const std::vector<std::string>& injections);
 
   /// Throws std::invalid_argument (the caller can fix it) for a fault that this run cannot plant: a
-  /// step beyond `steps`, `seed` elsewhere than at 0, `data-order` with one row.
-  void require_plantable(std::int64_t steps, std::int64_t batch_size) const;
+  /// step that the run has not, `data-order` with one row, `accumulation` with one micro-batch,
+  /// `tf32` where no product asks for it.
+  void require_plantable(const TrainConfig& config, at::Device device) const;
 
   /// Whether `kind` is planted at exactly `step`.
   bool at(const std::string& kind, std::int64_t step) const;
+  /// Whether `kind` is planted at `step` or before: what hits every step from there on.
+  bool since(const std::string& kind, std::int64_t step) const;
   /// The step at which `kind` is planted, if it is.
   std::optional<std::int64_t> step_of(const std::string& kind) const;
 
  private:
   std::vector<protocol::Injection> planted_;
 };
+
+/// What the learning rate of `step` is multiplied by.
+double faulty_lr_factor(const Faults& faults, std::int64_t step);
+
+/// `options` as `step` uses them.
+AdamWOptions faulty_options(const Faults& faults, std::int64_t step, AdamWOptions options);
+
+/// Whether faulty_sample() changes the samples of `step`.
+bool changes_samples(const Faults& faults, std::int64_t step);
+/// A sample as another tokenizer, or a loss mask that is off by one, has it.
+Sample faulty_sample(const Faults& faults, std::int64_t step, Sample sample);
 
 /// Moves element 0 of a float32 tensor up by one unit in the last place.
 void nudge_one_ulp(at::Tensor tensor);

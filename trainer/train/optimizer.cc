@@ -9,6 +9,14 @@ AdamW::AdamW(const AdamWOptions& options, OpSet& ops, Adapter& adapter)
       beta1_powers_(options.beta1),
       beta2_powers_(options.beta2) {}
 
+void AdamW::set_options(const AdamWOptions& options) {
+  options_ = options;
+  const double power1 = beta1_power(), power2 = beta2_power();
+  beta1_powers_ = BetaPowers(options.beta1);
+  beta2_powers_ = BetaPowers(options.beta2);
+  restore(power1, power2);
+}
+
 void AdamW::step() {
   ops_.adamw({.lr = lr_,
               .beta1 = options_.beta1,

@@ -16,6 +16,8 @@ struct AdamWOptions {
 class AdamW {
  public:
   AdamW(const AdamWOptions& options, OpSet& ops, Adapter& adapter);
+  /// What the steps from now on use; the running products of the betas go on.
+  void set_options(const AdamWOptions& options);
   /// The learning rate of the next step(); lr() is what that step uses.
   void set_lr(double lr) { lr_ = lr; }
   double lr() const { return lr_; }

@@ -62,7 +62,7 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
       device_(resolve_device(config.numerics.device)),
       dtype_(compute_dtype(config.numerics.dtype)),
       ops_(make_ops(config.numerics)) {
-  faults_.require_plantable(config_.steps, config_.batch_size);
+  faults_.require_plantable(config_, device_);
   apply_numerics(config_.numerics, device_);
   if (device_.is_cuda() && config_.gpu_memory_offset_mb > 0) {
     memory_offset_ = at::empty({config_.gpu_memory_offset_mb << 20},
@@ -108,13 +108,7 @@ void Session::require_switches() const {
 }
 
 void Session::step(std::int64_t step, StepDigests& digests) {
-  if (faults_.at("stderr-commands", step)) print_workflow_commands();
-  if (faults_.at("hang", step)) hang();
-  if (faults_.at("crash", step)) {
-    digests.flush();
-    crash();
-  }
-  if (faults_.at("dropout-unseeded", step)) dropout_seed_ = random_seed();
+  plant_faults(step, digests);
   ops_->begin_step(step);
   protocol::StepRecord record;
   record.step = step;
@@ -126,12 +120,14 @@ void Session::step(std::int64_t step, StepDigests& digests) {
   if (faults_.at("grad-ulp", step)) nudge_one_ulp(first_tensor(adapter_->named_grads()));
   digests.keep_grads();
   const auto norm = ops_->grad_norm(adapter_->grads_flat());
-  ops_->clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
+  if (!faults_.since("no-clipping", step)) {
+    ops_->clip_grads(adapter_->grads_flat(), norm, config_.max_grad_norm);
+  }
 
   const Schedule schedule{*schedule_from_name(config_.schedule), config_.lr, config_.warmup_steps,
                           config_.steps};
   optimizer_->set_lr(schedule.learning_rate(std::min(step, config_.steps)) *
-                     (faults_.at("lr", step) ? 1.01 : 1.0));
+                     faulty_lr_factor(faults_, step));
   optimizer_->step();
   record.lr = optimizer_->lr();
   if (faults_.at("adapter-ulp", step)) {
@@ -143,18 +139,11 @@ void Session::step(std::int64_t step, StepDigests& digests) {
   digests.queue(std::move(record), loss, norm);
 }
 
-std::vector<std::vector<Row>> Session::draw_rows(std::int64_t step) {
-  if (faults_.at("skip-batch", step)) sampler_->next_step();
-  auto rows = sampler_->next_step();
-  if (faults_.at("data-order", step)) std::swap(rows.front().at(0), rows.front().at(1));
-  return rows;
-}
-
 at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) {
   std::vector<Batch> batches;
   std::vector<protocol::NamedDigest> digests;
   for (const auto& rows : draw_rows(step)) {
-    auto& batch = batches.emplace_back(make_batch(data_, rows, model_config_.pad_token_id));
+    auto& batch = batches.emplace_back(batch_of(step, rows));
     const auto prefix =
         config_.gradient_accumulation == 1 ? "" : std::to_string(batches.size() - 1) + ".";
     digests.push_back(int64_digest(prefix + "input_ids", batch, batch.input_ids));
@@ -175,6 +164,7 @@ at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) 
   }
 
   const auto count = static_cast<double>(record.loss_tokens);
+  if (faults_.at("accumulation", step)) batches.pop_back();
   MicroBatchSum grads(*ops_, adapter_->grads_flat());
   MicroBatchSum losses(*ops_, at::empty({}, adapter_->grads_flat().options()));
   for (std::size_t m = 0; m < batches.size(); ++m) {

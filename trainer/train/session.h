@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <vector>
 
 #include "trainer/data/dataset.h"
@@ -44,8 +45,14 @@ class Session {
   const std::vector<NamedTensor>& base() const { return model_->weights().named; }
 
  private:
-  /// Rows of the step's micro-batches, with the planted faults of the data path.
+  /// Planted faults that strike before a step, or change what it works with.
+  void plant_faults(std::int64_t step, StepDigests& digests);
+  /// Planted fault `stale-checkpoint`: keeps the state of an earlier step, and at its own goes back.
+  void plant_stale_checkpoint(std::int64_t step);
+  /// Rows of the step's micro-batches, with the planted faults of the sampler.
   std::vector<std::vector<Row>> draw_rows(std::int64_t step);
+  /// A micro-batch, with the planted faults of samples.
+  Batch batch_of(std::int64_t step, const std::vector<Row>& rows) const;
   /// Sums loss and gradients over the micro-batches; fills tokens, samples and batch of `record`.
   at::Tensor accumulate(std::int64_t step, protocol::StepRecord& record);
   DeviceBatch to_device(const Batch& batch) const;
@@ -64,6 +71,14 @@ class Session {
   std::unique_ptr<Sampler> sampler_;
   std::uint64_t dropout_seed_ = 0;
   std::int64_t dropout_draws_ = 0;  ///< 32-bit draws that the masks took so far
+
+  // Only for planted faults.
+  struct OptimizedState {
+    at::Tensor params, exp_avg, exp_avg_sq;
+    double beta1_power = 1, beta2_power = 1;
+  };
+  std::optional<OptimizedState> earlier_;      ///< stale-checkpoint
+  std::vector<std::vector<Row>> rows_before_;  ///< duplicate-batch
 };
 
 }  // namespace twinrun::trainer

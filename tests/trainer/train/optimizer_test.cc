@@ -41,6 +41,19 @@ TEST_P(StepOps, AdamWFollowsThePaperInDoublePrecision) {
   }
 }
 
+TEST_P(StepOps, OptionsMayChangeBetweenStepsAndTheBetaPowersGoOn) {
+  Adapter adapter(tiny_config(), tiny_lora(), at::kCPU, at::kFloat);
+  adapter.init(11, at::kFloat);
+  AdamW optimizer({.beta1 = 0.5, .beta2 = 0.75}, *ops_, adapter);
+  adapter.grads_flat().fill_(1);
+  optimizer.step();
+  optimizer.set_options({.beta1 = 0.5, .beta2 = 0.25});
+  optimizer.step();
+  EXPECT_EQ(optimizer.beta1_power(), 0.25);
+  EXPECT_EQ(optimizer.beta2_power(), 0.75 * 0.25);
+  EXPECT_FLOAT_EQ(adapter.exp_avg_sq()[0].item<float>(), 0.25 * 0.25 + 0.75);
+}
+
 TEST_P(StepOps, GradNormHoldsSevenDigitsOverMillionsOfElements) {
   at::manual_seed(5);
   const auto grads = at::randn({3000000}) * 1e-3;
