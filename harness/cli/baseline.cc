@@ -1,16 +1,15 @@
 #include <unistd.h>
 
-#include <cstdlib>
 #include <functional>
 #include <iostream>
 
 #include "harness/baseline/curve_store.h"
 #include "harness/baseline/review.h"
+#include "harness/cli/acceptance.h"
 #include "harness/cli/baseline_target.h"
 #include "harness/cli/baseline_text.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/options.h"
-#include "harness/cli/workspace.h"
 #include "harness/config/case.h"
 #include "harness/exit_code.h"
 #include "harness/launch/folder_lock.h"
@@ -100,19 +99,6 @@ int review(const std::vector<std::string>& args) {
   return kDone;
 }
 
-void require_person(const std::string& doing) {
-  if (!in_pipeline()) return;
-  throw UsageError("CI is set, and a pipeline does not " + doing +
-                   ": a person does, on their own machine, and commits it for review");
-}
-
-std::string said(const ParsedCommand& parsed, const std::string& flag) {
-  std::string text = one_line(parsed.text(flag));
-  text.erase(0, text.find_first_not_of(' '));
-  text.erase(text.find_last_not_of(' ') + 1);
-  return text;
-}
-
 int accept(const std::vector<std::string>& args) {
   CommandSpec spec = spec_of("accept",
                              "Makes the pending curve the baseline and records who "
@@ -132,16 +118,7 @@ int accept(const std::vector<std::string>& args) {
   if (!parsed) return kDone;
   require_person("accept a baseline");
   const fs::path pending = the_pending(baseline_target(parsed->operands));
-  Acceptance acceptance{said(*parsed, "who"), stamp_now(), said(*parsed, "why")};
-  if (acceptance.why.empty()) throw UsageError("--why is missing: say why this curve is right");
-  if (parsed->has("who") && acceptance.who.empty()) throw UsageError("--who: the name is empty");
-  if (acceptance.who.empty()) {
-    const fs::path folder = pending.parent_path();
-    acceptance.who = one_line(git_user(folder.empty() ? fs::path(".") : folder));
-  }
-  if (acceptance.who.empty()) {
-    throw UsageError("who accepts it? git has no user.name here; say --who NAME");
-  }
+  const Acceptance acceptance = read_acceptance(*parsed, pending.parent_path(), "curve");
   const fs::path file = accept_curve(pending, acceptance, parsed->text("head"));
   std::cout << "accepted  " << one_line(file.string()) << "\n  by         " << acceptance.who
             << ", " << acceptance.when << "\n  why        " << acceptance.why

@@ -17,6 +17,7 @@ const std::vector<Command>& commands() {
       {"verify", "train a case several times, compare the runs bit for bit, report",
        verify_command},
       {"train", "one run: resolve the case, start the trainer, watch it", train_command},
+      {"calibrate", "measure how runs scatter whose bits do not repeat", calibrate_command},
       {"compare", "judge runs that already exist", compare_command},
       {"report", "show a verdict to people and machines: HTML, Markdown, JUnit, GitHub annotations",
        report_command},

@@ -19,6 +19,7 @@ const std::vector<Command>& commands();
 
 int verify_command(const std::vector<std::string>& args);
 int train_command(const std::vector<std::string>& args);
+int calibrate_command(const std::vector<std::string>& args);
 int compare_command(const std::vector<std::string>& args);
 int bundle_command(const std::vector<std::string>& args);
 int report_command(const std::vector<std::string>& args);

@@ -100,6 +100,7 @@ int compare_command(const std::vector<std::string>& args) {
   input.controls_seed = random_seed();
   const fs::path out = parsed->text("out");
   if (!out.empty()) input.base = fs::absolute(out).parent_path();
+  input.statistics = fs::weakly_canonical(parsed->operands.front()).parent_path();
   input.inference = stored_inference(input.runs, input.base, !input.without_controls);
   VerdictReport report = judge(input);
   report.started = started;

@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "harness/cli/statistics_runs.h"
 #include "harness/protocol/canonical_json.h"
 #include "harness/report/text.h"
 
@@ -35,14 +36,6 @@ std::vector<ComparisonReport> compare_pairs(const std::vector<JudgedRun>& runs) 
     }
   }
   return pairs;
-}
-
-/// False where a record says that its trainer promises no bits.
-bool promises_bits(const std::vector<JudgedRun>& runs) {
-  return std::all_of(runs.begin(), runs.end(), [](const JudgedRun& run) {
-    const auto& header = run.view.summary.header;
-    return !header || header->promise == protocol::Promise::kBitwise;
-  });
 }
 
 /// What stands if no run and no pair is any worse.
@@ -102,7 +95,8 @@ void name_runs(const std::vector<JudgedRun>& runs, ControlOutcome& control) {
 }
 
 std::vector<ControlOutcome> run_controls(const JudgeInput& input,
-                                         const InferenceReport& inference) {
+                                         const InferenceReport& inference,
+                                         const StatisticsReport& statistics) {
   ControlOutcome seed{"seed-plus-one", false, false, input.control_missing, json::object()};
   if (!all_intact(input.runs)) {
     const std::string why = "a run is not intact";
@@ -120,6 +114,7 @@ std::vector<ControlOutcome> run_controls(const JudgeInput& input,
                                           control_base_unmoved(runs)};
   for (ControlOutcome& control : controls) name_runs(input.runs, control);
   if (inference.control) controls.push_back(*inference.control);
+  if (statistics.control) controls.push_back(*statistics.control);
   return controls;
 }
 
@@ -137,7 +132,8 @@ Check controls_check(const JudgeInput& input, const std::vector<ControlOutcome>&
   }
   for (const ControlOutcome& control : controls) {
     if (control.ran) continue;
-    const bool needs_a_run = control.name == "seed-plus-one" || control.name == kNoopAdapter;
+    const bool needs_a_run = control.name == "seed-plus-one" ||
+                             control.name == kNoopAdapter || control.name == kEnvelopeSeesSeed;
     if (input.without_controls && needs_a_run) {
       check = {"controls", Verdict::kNotRun, "without_controls",
                "controls that need a run of their own waived by --without-controls"};
@@ -235,10 +231,30 @@ BaselineReport judge_baseline(const JudgeInput& input) {
   return report;
 }
 
+/// Of runs that promise no bits; where one is not whole the check `twin` says so.
+StatisticsReport judge_without_bits(const JudgeInput& input) {
+  StatisticsReport report;
+  if (!all_intact(input.runs)) {
+    report.calibration.reason = report.equivalence.reason = "run_failed";
+    report.calibration.message = report.equivalence.message = "a run is not intact";
+    return report;
+  }
+  const bool with_control = input.control && !input.without_controls;
+  return judge_statistics(statistics_input(input.statistics, input.runs,
+                                           with_control ? &input.control->view : nullptr));
+}
+
 }  // namespace
 
 std::string manifest_text(const RunView& view, const std::string& field) {
   return text_of(view.manifest, field);
+}
+
+bool promises_bits(const std::vector<JudgedRun>& runs) {
+  return std::all_of(runs.begin(), runs.end(), [](const JudgedRun& run) {
+    const auto& header = run.view.summary.header;
+    return !header || header->promise == protocol::Promise::kBitwise;
+  });
 }
 
 bool all_intact(const std::vector<JudgedRun>& runs) {
@@ -253,16 +269,18 @@ VerdictReport judge(const JudgeInput& input) {
   report.without_controls = input.without_controls;
   report.comparisons = compare_pairs(input.runs);
   report.inference = judge_outputs(input);
-  report.controls = run_controls(input, report.inference);
+  const bool bits = promises_bits(input.runs);
+  if (!bits) report.statistics = judge_without_bits(input);
+  report.controls = run_controls(input, report.inference, report.statistics);
   report.baseline = judge_baseline(input);
   report.checks = {twin_check(input.runs, report.comparisons),
                    controls_check(input, report.controls),
                    report.baseline.check,
                    report.inference.check,
                    {"bench", Verdict::kNotRun, "not_asked", "not asked for"}};
-  if (!promises_bits(input.runs)) {
-    report.checks.push_back({"calibration", Verdict::kInconclusive, "uncalibrated",
-                             "the trainer does not promise equal bits in this numerics mode"});
+  if (!bits) {
+    report.checks.push_back(report.statistics.calibration);
+    report.checks.push_back(report.statistics.equivalence);
   }
   report.verdict = overall(report.checks);
   describe_experiment(input, report);

@@ -29,8 +29,13 @@ struct JudgeInput {
   std::uint64_t controls_seed = 0;
   std::optional<BaselineRequest> baseline;  ///< the first run is held against it, if asked for
   std::optional<InferenceInput> inference;  ///< outputs of `runs`, in their order, where asked for
+  /// Folder with the calibration and the window runs of runs that promise no bits.
+  std::filesystem::path statistics;
   std::filesystem::path base;  ///< folder that run folders are told relative to; empty: as they are
 };
+
+/// False where a record says that its trainer promises no bits.
+bool promises_bits(const std::vector<JudgedRun>& runs);
 
 /// Whether there are runs and each is complete and intact, so that controls mean something.
 bool all_intact(const std::vector<JudgedRun>& runs);

@@ -12,6 +12,8 @@
 #include "harness/cli/options.h"
 #include "harness/cli/propose.h"
 #include "harness/cli/resolve.h"
+#include "harness/cli/statistics_runs.h"
+#include "harness/cli/window_runs.h"
 #include "harness/cli/workspace.h"
 #include "harness/exit_code.h"
 #include "harness/protocol/record_writer.h"
@@ -35,8 +37,11 @@ CommandSpec verify_spec() {
   spec.purpose =
       "Trains the case several times in fresh processes, under equal seeds and unlike "
       "surroundings,\n"
-      "and judges the runs bit for bit. A control run with another seed has to differ. Writes\n"
-      "OUT/verdict.json beside the runs. Without CASE.yaml the case is twinrun.yaml, or the one\n"
+      "and judges the runs bit for bit, or where the trainer promises no bits against a "
+      "calibration\n"
+      "(twinrun calibrate). A control run with another seed has to differ. Writes "
+      "OUT/verdict.json\n"
+      "beside the runs. Without CASE.yaml the case is twinrun.yaml, or the one "
       "baselines/*/case.yaml.";
   spec.flags.add_options()                                                                     //
       ("runs", po::value<std::string>()->value_name("N"), "how often to train (verify.runs)")  //
@@ -54,6 +59,9 @@ CommandSpec verify_spec() {
       ("on-missing-baseline", po::value<std::string>()->value_name("warn|fail"),
        "where there is no such curve: warn (default; the twins alone decide) or fail "
        "(INCONCLUSIVE)")  //
+      ("calibration", po::value<std::string>()->value_name("DIR"),
+       "folder of the calibrations that runs without a promise of bits are held against "
+       "(default: calibration, beside the case)")  //
       ("write-curve", po::value<std::string>()->value_name("FILE"),
        "freeze run a as FILE.jsonl, or as FOLDER/FINGERPRINT.jsonl, if the verdict is "
        "REPRODUCED")                      //
@@ -75,6 +83,7 @@ struct VerifyOptions {
   std::vector<RunInjection> injections;
   std::optional<BaselineRequest> baseline;
   std::optional<CurveTarget> curve;
+  fs::path calibrations;
   bool changed = false;  ///< by --set
   bool planted = false;  ///< a fault, in any run
   fs::path out;          ///< as the user is to read it
@@ -126,6 +135,7 @@ VerifyOptions read_options(const ParsedCommand& parsed) {
   options.planted = parsed.has("inject");
   options.baseline = baseline_request(parsed, case_file);
   options.curve = curve_to_write(parsed);
+  options.calibrations = calibration_folder(parsed, case_file);
   options.quiet = parsed.has("quiet");
   options.json = parsed.has("json");
   options.out = parsed.has("out") ? fs::path(parsed.text("out"))
@@ -135,10 +145,21 @@ VerifyOptions read_options(const ParsedCommand& parsed) {
   return options;
 }
 
+/// What runs that promise no bits are judged by, besides themselves.
+void run_calibrated_windows(const VerifyOptions& options, const JudgeInput& input) {
+  if (promises_bits(input.runs) || !all_intact(input.runs)) return;
+  std::vector<std::vector<std::string>> faults;
+  for (const std::string& name : options.run_names) {
+    faults.push_back(faults_of(options.injections, name));
+  }
+  run_windows(options.resolved, options.calibrations, input.base, input.runs, faults,
+              options.quiet);
+}
+
 /// Trains every twin, then the control. Stops early only when interrupted.
 JudgeInput train_runs(const VerifyOptions& options) {
   JudgeInput input;
-  input.base = fs::absolute(options.out);
+  input.base = input.statistics = fs::absolute(options.out);
   input.controls_seed = random_seed();
   input.baseline = options.baseline;
   int index = 0;
@@ -158,6 +179,7 @@ JudgeInput train_runs(const VerifyOptions& options) {
                      faults_of(options.injections, kSeedPlusOne), nuisance_of_run(index)},
                     options.resolved, options.quiet);
   }
+  run_calibrated_windows(options, input);
   const bool asked = options.resolved.config.launch.contains("inference");
   if (asked && interrupt_signal() == 0) {
     input.inference = InferenceInput{};

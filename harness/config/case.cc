@@ -9,6 +9,7 @@
 #include "harness/config/case_files.h"
 #include "harness/config/case_inference.h"
 #include "harness/config/case_sections.h"
+#include "harness/config/case_statistics.h"
 #include "harness/config/cores.h"
 #include "harness/config/fields.h"
 #include "harness/config/trainer_command.h"
@@ -232,7 +233,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   for (const std::string& assignment : options.overrides) apply_override(tree, assignment);
   const Section root(tree, {"schema", "name", "model", "data", "lora", "train", "seed", "seeds",
                             "numerics", "device", "threads", "isa", "shuffle_reductions", "record",
-                            "inference", "verify", "trainer"});
+                            "inference", "statistics", "verify", "trainer"});
   ResolvedCase resolved;
   resolved.case_file = fs::absolute(case_file).lexically_normal();
   CaseContext context{.folder = resolved.case_file.parent_path()};
@@ -256,6 +257,12 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   resolved.controls = verify.at("controls").get<bool>();
   resolved.step_timeout_s = verify.at("step_timeout_s").get<double>();
   read_launch(root, resolved, resolved.config.launch);
+  // Of a mode that promises no bits the margins stand, whether they were written down or not.
+  if (root.has("statistics") || identity["numerics"] == "fast") {
+    resolved.config.judgement["statistics"] = read_statistics_section(
+        root.find_section("statistics"), identity["train"]["steps"].get<std::int64_t>(),
+        resolved.foreign_trainer);
+  }
   if (const YamlNode* node = root.find("inference")) {
     const InferencePart part = read_inference_section(*node, context.folder, identity);
     resolved.config.launch["inference"] = part.launch;

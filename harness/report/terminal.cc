@@ -5,6 +5,7 @@
 #include <map>
 
 #include "harness/report/inference_report.h"
+#include "harness/report/statistics_report.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -96,6 +97,10 @@ void add_compared(Rows& rows, const VerdictReport& report) {
   if (report.comparisons.size() > 1) {
     text += " in " + count_of(static_cast<long long>(report.comparisons.size()), "pair");
   }
+  if (report.statistics.calibration.reason != "not_asked") {
+    rows.add("compared", text + " that no rounding moves");
+    return;
+  }
   if (report.tensors_covered > 0) {
     text += "; digests of " + count_of(report.tensors_covered, "tensor") + " a step";
   }
@@ -104,6 +109,7 @@ void add_compared(Rows& rows, const VerdictReport& report) {
 
 void add_head(Rows& rows, const VerdictReport& report) {
   if (report.verdict != Verdict::kReproduced || report.runs.empty()) return;
+  if (report.statistics.calibration.reason != "not_asked") return;  // each has its own
   rows.add("head", report.runs.front().head + " (all runs)");
 }
 
@@ -229,6 +235,25 @@ void add_inference(Rows& rows, const VerdictReport& report) {
   }
 }
 
+/// How far runs that promise no bits are apart.
+void add_statistics(Rows& rows, const VerdictReport& report) {
+  const StatisticsReport& statistics = report.statistics;
+  if (statistics.calibration.reason == "not_asked") return;
+  const std::vector<std::string> scores = candidate_lines(statistics);
+  if (statistics.calibration.message != headline(report)) {
+    rows.add_wrapped("calibration", statistics.calibration.message, 2);
+  }
+  for (const std::string& line : scores) rows.add("", line);
+  if (statistics.equivalence.message != headline(report)) {
+    rows.add_wrapped("equivalence", statistics.equivalence.message, 2);
+  }
+  constexpr std::size_t kShown = 4;
+  const std::vector<std::string> lines = equivalence_lines(statistics);
+  for (std::size_t i = 0; i < std::min(lines.size(), kShown); ++i) {
+    rows.add_wrapped("", lines[i], 2);
+  }
+}
+
 /// Checks that did not run, those of one reason together; controls have a row of their own, and so
 /// has a baseline that was asked for.
 void add_not_run(Rows& rows, const VerdictReport& report) {
@@ -306,6 +331,7 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
   add_controls(rows, report);
   add_baseline(rows, report, options, !twins_differ);
   add_inference(rows, report);
+  add_statistics(rows, report);
   add_not_run(rows, report);
   add_cost(rows, report);
   if (!options.evidence.empty()) rows.add_reserved("evidence", options.evidence.string());

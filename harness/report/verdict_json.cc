@@ -3,6 +3,7 @@
 #include "harness/protocol/canonical_json.h"
 #include "harness/report/inference_report.h"
 #include "harness/report/json_fields.h"
+#include "harness/report/statistics_report.h"
 #include "twinrun_version.h"
 
 namespace twinrun::harness {
@@ -141,6 +142,7 @@ json to_json(const VerdictReport& report) {
           {"controls_seed", report.controls_seed},
           {"baseline", to_json(report.baseline)},
           {"inference", inference_json(report.inference)},
+          {"statistics", statistics_json(report.statistics)},
           {"judgement", judgement_with_digest(report.judgement)},
           {"key", report.key},
           {"fingerprint", report.fingerprint},

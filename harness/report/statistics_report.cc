@@ -1,0 +1,109 @@
+#include "harness/report/statistics_report.h"
+
+#include <cmath>
+
+#include "harness/report/json_fields.h"
+#include "harness/report/text.h"
+
+namespace twinrun::harness {
+namespace {
+
+using nlohmann::json;
+
+/// JSON knows no infinity.
+json finite_or_null(double value) { return std::isfinite(value) ? json(value) : json(); }
+
+json to_json(const CandidateScore& candidate) {
+  const WindowScore& worst = candidate.worst;
+  return {
+      {"name", candidate.name}, {"p", candidate.p},         {"score", finite_or_null(worst.score)},
+      {"window", worst.window}, {"channel", worst.channel}, {"part", worst.part},
+      {"step", worst.step}};
+}
+
+json to_json(const EquivalenceResult& result) {
+  return {{"metric", result.metric},
+          {"a", result.a},
+          {"b", result.b},
+          {"margin", result.margin},
+          {"estimate", finite_or_null(result.estimate)},
+          {"low", or_null(result.low)},
+          {"high", or_null(result.high)},
+          {"n", result.n},
+          {"outcome", result.outcome},
+          {"note", result.note}};
+}
+
+/// The envelope and the candidates' curves in it, so that a report can draw them.
+json windows_json(const StatisticsReport& report) {
+  json windows = json::array();
+  for (std::size_t i = 0; i < report.windows.size(); ++i) {
+    const CalibratedWindow& calibrated = report.windows[i];
+    json candidates = json::object();
+    for (std::size_t j = 0; j < report.candidates.size(); ++j) {
+      json losses = json::array();
+      for (const float loss : report.curves[j][i].loss) {
+        losses.push_back(finite_or_null(static_cast<double>(loss)));
+      }
+      candidates[report.candidates[j].name] = losses;
+    }
+    windows.push_back({{"name", calibrated.window.name},
+                       {"first_step", calibrated.window.first},
+                       {"last_step", calibrated.window.last},
+                       {"centre", calibrated.loss.centre},
+                       {"width", calibrated.loss.width},
+                       {"candidates", candidates}});
+  }
+  return windows;
+}
+
+template <typename T>
+json list_of(const std::vector<T>& items) {
+  json list = json::array();
+  for (const T& item : items) list.push_back(to_json(item));
+  return list;
+}
+
+}  // namespace
+
+json statistics_json(const StatisticsReport& report) {
+  if (report.calibration.reason == "not_asked") return nullptr;
+  const bool declared = !report.statistics_digest.empty();
+  return {{"settings", declared ? to_json(report.settings) : json()},
+          {"digest", declared ? json(report.statistics_digest) : json()},
+          {"calibration_sha256",
+           report.calibration_sha256.empty() ? json() : json(report.calibration_sha256)},
+          {"scores", report.scores},
+          {"candidates", list_of(report.candidates)},
+          {"equivalences", list_of(report.equivalences)},
+          {"windows", windows_json(report)}};
+}
+
+std::vector<std::string> candidate_lines(const StatisticsReport& report) {
+  std::vector<std::string> lines;
+  for (const CandidateScore& candidate : report.candidates) {
+    const WindowScore& worst = candidate.worst;
+    lines.push_back(ellipsize("run " + candidate.name, 12) +
+                    ": p = " + number_text("%.3g", candidate.p) + ", score " +
+                    number_text("%.3g", worst.score) + " (" + worst.channel + ", step " +
+                    std::to_string(worst.step) + ", " + worst.part + ")");
+  }
+  return lines;
+}
+
+std::vector<std::string> equivalence_lines(const StatisticsReport& report) {
+  std::vector<std::string> lines;
+  for (const EquivalenceResult& result : report.equivalences) {
+    std::string text = result.metric + ", " + result.a + " and " + result.b + ": ";
+    if (result.low && result.high) {
+      text += number_text("%.2g", *result.low) + " to " + number_text("%.2g", *result.high) +
+              ", margin " + number_text("%g", result.margin) + ": ";
+    }
+    text += result.outcome;
+    if (!result.note.empty()) text += " (" + result.note + ")";
+    lines.push_back(text);
+  }
+  return lines;
+}
+
+}  // namespace twinrun::harness
