@@ -154,8 +154,17 @@ struct ControlOutcome {
 /// distance 1. Of a long record only the lines from a
 /// little before that step on are gone through, by the same compare_lines.
 ControlOutcome control_planted_ulp(const RunView& run, std::uint64_t seed);
-/// `control` has the identity of `run` but for seed and seeds.* + 1 (else INVALID through passed =
-/// false), and differs in the step-0 adapter, the step-1 gradient, and in sample ids or loss bits.
+/// `control` has the identity of `run` but for seed and seeds.* + 1 (else it fails), and differs
+/// where the configuration lets a seed act:
+///
+///   step-0 adapter      always; with lora.init never
+///   gradient            of step 1 if adapter or dropout hang on a seed; of each step that took
+///                       other data
+///   samples or losses   unless there are so few samples (`data` of the manifest) that both seeds
+///                       may draw the same order
+///
+/// Where no seed acts (lora.init, dropout 0) and the same samples came, it could show nothing: it
+/// did not run, which is never green.
 ControlOutcome control_seed_plus_one(const RunView& run, const RunView& control);
 ControlOutcome control_adapter_moved(const std::vector<RunView>& runs);
 ControlOutcome control_base_unmoved(const std::vector<RunView>& runs);

@@ -57,6 +57,21 @@ TEST(Judge, OneGoodRunIsNoTwin) {
   EXPECT_NE(one.verdict, Verdict::kReproduced);
 }
 
+TEST(Judge, ASeedControlThatCouldShowNothingIsNeitherGreenNorRed) {
+  test::JudgedFolder out;
+  for (test::SyntheticRun* run : {&out.a, &out.b, &out.control}) {
+    run->config.identity["lora"] = {{"dropout", 0.0}, {"init", {{"adapter_config.json", "aa"}}}};
+    run->manifest["data"] = {{"samples", 1}};
+  }
+  out.control.record.zero = out.a.record.zero;
+  out.control.record.steps = out.a.record.steps;
+  const nlohmann::json verdict = out.write();
+  EXPECT_EQ(verdict.at("verdict"), "INCONCLUSIVE");
+  EXPECT_EQ(verdict.at("checks").at(1).at("reason"), "controls_not_run");
+  EXPECT_THAT(verdict.at("checks").at(1).at("message").get<std::string>(),
+              HasSubstr("seed-plus-one did not run: it could show nothing: lora.init"));
+}
+
 TEST(Judge, ComparesEveryPair) {
   JudgeInput input;
   input.runs = {missing_run("a"), missing_run("b"), missing_run("c")};

@@ -118,27 +118,136 @@ TEST(SeedPlusOneControlTest, NeedsAdapterGradientAndSamplesOrLossToDiffer) {
                }).passed);
 }
 
-TEST(SeedPlusOneControlTest, AnAdapterThatIsGivenHangsOnNoSeed) {
+/// A run and its control, both altered by `both`, the control by `other` as well.
+ControlOutcome seed_control_of(const Change& both, const Change& other) {
+  const test::TempFolder folder;
+  const auto run = run_in(folder.path() / "a", 4, both);
+  const auto control = run_in(folder.path() / "c", 4, [&](auto& made) {
+    plus_one(made);
+    both(made);
+    other(made);
+  });
+  return control_seed_plus_one(run, control);
+}
+
+/// `lora.init` and dropout 0: only the order of the samples hangs on a seed.
+void give_adapter(SyntheticRun& run) {
+  run.config.identity["lora"] = {{"dropout", 0.0}, {"init", {{"adapter_config.json", "aa"}}}};
+}
+
+void keep_adapter(SyntheticRun& run) { run.record.zero = SyntheticRun(4).record.zero; }
+
+/// What a trainer writes that no seed reaches from step `from` (0-based) to `end` on.
+void ignore_seeds(SyntheticRun& run, std::size_t from = 0, std::size_t end = 2) {
   const SyntheticRun plain(4);
-  const auto control = [&](bool same_adapter, bool same_grad) {
-    const test::TempFolder folder;
-    const auto give = [](auto& made) {
-      made.config.identity["lora"] = {{"init", {{"adapter_config.json", "aa"}}}};
-    };
-    const auto run = run_in(folder.path() / "a", 4, give);
-    const auto other = run_in(folder.path() / "c", 4, [&](auto& made) {
-      plus_one(made);
-      give(made);
-      if (same_adapter) made.record.zero = plain.record.zero;
-      if (same_grad) made.record.steps[0].grad = plain.record.steps[0].grad;
-    });
-    return control_seed_plus_one(run, other);
-  };
-  EXPECT_TRUE(control(true, false).passed);
-  EXPECT_FALSE(control(true, true).passed);
-  const auto seeded = control(false, false);
+  keep_adapter(run);
+  for (std::size_t i = from; i < end; ++i) run.record.steps[i] = plain.record.steps[i];
+}
+
+Change with_samples(nlohmann::json samples) {
+  return [samples](SyntheticRun& run) { run.manifest["data"] = {{"samples", samples}}; };
+}
+
+TEST(SeedPlusOneControlTest, AnAdapterThatIsGivenHangsOnNoSeed) {
+  EXPECT_TRUE(seed_control_of(give_adapter, keep_adapter).passed);
+  const auto seeded = seed_control_of(give_adapter, [](auto&) {});
+  EXPECT_TRUE(seeded.ran);
   EXPECT_FALSE(seeded.passed);
   EXPECT_NE(seeded.message.find("lora.init"), std::string::npos) << seeded.message;
+}
+
+TEST(SeedPlusOneControlTest, TheSameFirstBatchHasTheSameGradient) {
+  const auto outcome = seed_control_of(give_adapter, [](auto& run) { ignore_seeds(run, 0, 1); });
+  EXPECT_TRUE(outcome.ran && outcome.passed) << outcome.message;
+}
+
+TEST(SeedPlusOneControlTest, TheSameSamplesInAnotherOrderMayHaveTheSameGradient) {
+  const auto outcome = seed_control_of(give_adapter, [](auto& run) {
+    ignore_seeds(run);
+    std::swap(run.record.steps[0].samples[0], run.record.steps[0].samples[1]);
+    run.record.steps[0].batch[0] ^= 1;
+  });
+  EXPECT_TRUE(outcome.ran && outcome.passed) << outcome.message;
+}
+
+TEST(SeedPlusOneControlTest, OtherSamplesNeedAnotherGradient) {
+  const auto other_samples = [](bool equal_texts) {
+    return seed_control_of(give_adapter, [=](auto& run) {
+      ignore_seeds(run);
+      run.record.steps[1].samples[0] = 77;
+      if (!equal_texts) run.record.steps[1].batch[0] ^= 1;
+    });
+  };
+  const auto outcome = other_samples(false);
+  EXPECT_TRUE(outcome.ran);
+  EXPECT_FALSE(outcome.passed);
+  EXPECT_NE(outcome.message.find("gradient in step 2"), std::string::npos) << outcome.message;
+  EXPECT_TRUE(other_samples(true).passed);
+}
+
+TEST(SeedPlusOneControlTest, DropoutNeedsAnotherGradientWhateverTheSamples) {
+  for (const auto& dropout : {nlohmann::json(0.05), nlohmann::json()}) {
+    const auto outcome = seed_control_of(
+        [&](auto& run) {
+          give_adapter(run);
+          run.config.identity["lora"]["dropout"] = dropout;
+          with_samples(1)(run);
+        },
+        [](auto& run) { ignore_seeds(run); });
+    EXPECT_TRUE(outcome.ran);
+    EXPECT_FALSE(outcome.passed);
+  }
+}
+
+TEST(SeedPlusOneControlTest, WhereNoSeedActsItCouldShowNothingAndIsNotGreen) {
+  for (const int samples : {1, 2, 6, 10}) {  // 10: 151,200 orders of the six that are taken
+    const auto outcome = seed_control_of(
+        [&](auto& run) {
+          give_adapter(run);
+          with_samples(samples)(run);
+        },
+        [](auto& run) { ignore_seeds(run); });
+    EXPECT_FALSE(outcome.ran) << samples;
+    EXPECT_FALSE(outcome.passed) << samples;
+    EXPECT_NE(outcome.message.find("could show nothing"), std::string::npos) << outcome.message;
+  }
+}
+
+TEST(SeedPlusOneControlTest, ATrainerThatIgnoresItsSeedsFailsWhereTheOrderIsNoChance) {
+  for (const auto& samples : {nlohmann::json(), nlohmann::json(0), nlohmann::json("1"),
+                              nlohmann::json(-1), nlohmann::json(15), nlohmann::json(~0ull)}) {
+    const auto outcome = seed_control_of(
+        [&](auto& run) {
+          give_adapter(run);
+          with_samples(samples)(run);
+        },
+        [](auto& run) { ignore_seeds(run); });
+    EXPECT_TRUE(outcome.ran) << samples;
+    EXPECT_FALSE(outcome.passed) << samples;
+    EXPECT_NE(outcome.message.find("same samples"), std::string::npos) << outcome.message;
+  }
+}
+
+// B is zero, and with warm-up it is zero still after step 1: no loss can see the adapter.
+TEST(SeedPlusOneControlTest, OfOneSampleASeededAdapterAndItsGradientHaveToDo) {
+  const auto same_losses = [](SyntheticRun& run) {
+    const SyntheticRun plain(4);
+    for (int i : {0, 1}) {
+      run.record.steps[i].loss = plain.record.steps[i].loss;
+      run.record.steps[i].samples = plain.record.steps[i].samples;
+    }
+  };
+  EXPECT_TRUE(seed_control_of(with_samples(1), same_losses).passed);
+  EXPECT_FALSE(seed_control_of(with_samples(1000), same_losses).passed);
+  for (const bool same_adapter : {true, false}) {
+    const auto outcome = seed_control_of(with_samples(1), [&](auto& run) {
+      if (same_adapter) keep_adapter(run);
+      if (!same_adapter) run.record.steps[0].grad = SyntheticRun(4).record.steps[0].grad;
+      same_losses(run);
+    });
+    EXPECT_TRUE(outcome.ran);
+    EXPECT_FALSE(outcome.passed);
+  }
 }
 
 TEST(SeedPlusOneControlTest, RefusesAnIdentityThatDiffersInMore) {
