@@ -102,9 +102,8 @@ InferencePart read_inference_section(const YamlNode& node, const fs::path& folde
     fail_at(node, "give prompts: FILE, reference: FILE (whose prompts are taken), or both");
   }
   std::vector<SampleId> ids;
-  const bool tokenizer = identity.contains("tokenizer") || !identity.contains("model");
   if (prompts) {
-    PromptsFile file = read_prompts_file(prompts->path, tokenizer);
+    PromptsFile file = read_prompts_file(prompts->path, identity);
     if (!file.problem.empty()) fail_at(section.require("prompts"), file.problem);
     ids = std::move(file.ids);
   }

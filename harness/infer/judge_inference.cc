@@ -47,7 +47,7 @@ std::variant<InferenceFile, OutputsProblem> read_reference(const InferenceInput&
 }
 
 /// Whether outputs are for the prompts that were asked for, all of them and in their order.
-std::optional<OutputsProblem> prompts_problem(const InferenceInput& input,
+std::optional<OutputsProblem> prompts_problem(const InferenceInput& input, const RunView* run,
                                               const InferenceFile& outputs) {
   if (!input.prompts) return std::nullopt;
   const std::filesystem::path& path = *input.prompts;
@@ -59,7 +59,8 @@ std::optional<OutputsProblem> prompts_problem(const InferenceInput& input,
     return OutputsProblem{Verdict::kEvidenceInvalid, "prompts_replaced",
                           path.string() + ": is not the prompts file of judgement.inference"};
   }
-  const auto& ids = read_prompts_file(path, true).ids;
+  const json identity = run != nullptr && run->config ? run->config->identity : json::object();
+  const auto ids = read_prompts_file(path, identity).ids;
   const auto found =
       std::find_if(outputs.outputs.begin(), outputs.outputs.end(), [&](const PromptOutput& output) {
         const auto index = static_cast<std::size_t>(output.prompt);
@@ -78,7 +79,7 @@ Outputs take_outputs(const InferenceInput& input, const OutputsSource& source,
                      bool without_adapter) {
   Outputs outputs = read_outputs(source, input.settings, without_adapter);
   if (const InferenceFile* file = good(outputs)) {
-    if (auto problem = prompts_problem(input, *file)) return *problem;
+    if (auto problem = prompts_problem(input, source.run, *file)) return *problem;
   }
   return outputs;
 }

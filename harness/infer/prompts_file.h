@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -14,8 +15,8 @@ struct PromptsFile {
   std::string problem;                  ///< "FILE:LINE: what is wrong"; empty if nothing is
 };
 
-/// `tokenizer`: the model has one, so that prompts may be text. Throws std::runtime_error if the
-/// file cannot be read.
-PromptsFile read_prompts_file(const std::filesystem::path& file, bool tokenizer);
+/// `identity` is that of the case: its template says which fields a prompt has, and without a
+/// tokenizer prompts are ids. Throws std::runtime_error if the file cannot be read.
+PromptsFile read_prompts_file(const std::filesystem::path& file, const nlohmann::json& identity);
 
 }  // namespace twinrun::harness

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "harness/protocol/text_fields.h"
 #include "trainer/data/jsonl_line.h"
 
 namespace twinrun::trainer {
@@ -22,13 +23,8 @@ std::vector<std::int64_t> ids_of(const json& list) {
 
 Prompt read_prompt(const json& object, std::int64_t line_index, const PromptOptions& options,
                    const Template* rendering, const Tokenizer* tokenizer) {
-  int kinds = 0;
-  for (const char* kind : {"messages", "prompt", "instruction", "ids"}) {
-    kinds += object.contains(kind) ? 1 : 0;
-  }
-  if (kinds != 1) {
-    throw LineError("needs one of 'messages', 'prompt', 'instruction' and 'ids', and only one");
-  }
+  const std::string problem = protocol::prompt_fields_problem(object, options.rendering.name);
+  if (!problem.empty()) throw LineError(problem);
   Prompt prompt;
   prompt.id = id_of(object, line_index);
   if (object.contains("ids")) {

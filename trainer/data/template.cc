@@ -1,9 +1,9 @@
 #include "trainer/data/template.h"
 
-#include <initializer_list>
 #include <utility>
 #include <vector>
 
+#include "harness/protocol/text_fields.h"
 #include "trainer/data/dataset.h"
 #include "trainer/data/folder_template.h"
 #include "trainer/data/jsonl_line.h"
@@ -12,14 +12,6 @@ namespace twinrun::trainer {
 namespace {
 
 using nlohmann::json;
-
-/// Fields of another template would be lost without a word.
-void refuse_fields(const json& object, std::initializer_list<const char*> fields,
-                   const std::string& why) {
-  for (const char* field : fields) {
-    if (object.contains(field)) throw LineError("has '" + std::string(field) + "'; " + why);
-  }
-}
 
 /// The optional field of alpaca.
 std::string input_of(const json& object) {
@@ -71,39 +63,28 @@ RenderedSample Template::begun(std::string prompt) const {
 }
 
 RenderedSample Template::sample(const json& object) const {
+  const std::string problem = protocol::sample_fields_problem(object, options_.name);
+  if (!problem.empty()) throw LineError(problem);
   if (chat_ != nullptr) {
-    if (object.contains("messages")) {
-      refuse_fields(object, {"prompt", "response"}, "'messages' are there, too");
-      return chat_->render(turns_of(object["messages"]));
-    }
+    if (object.contains("messages")) return chat_->render(turns_of(object["messages"]));
     const std::vector<Turn> turns = {{"user", text_of(object, "prompt", "the sample")},
                                      {"assistant", text_of(object, "response", "the sample")}};
     return chat_->render(turns);
   }
   if (options_.name == "alpaca") {
-    refuse_fields(object, {"messages", "prompt", "response"},
-                  "template alpaca takes 'instruction', 'input' and 'output'");
     return render_text(
         begun(alpaca_prompt(text_of(object, "instruction", "the sample"), input_of(object))),
         text_of(object, "output", "the sample"), *options_.end_token_id);
   }
-  refuse_fields(object, {"messages"}, "template text takes 'prompt' and 'response'");
   return render_text(begun(text_of(object, "prompt", "the sample")),
                      text_of(object, "response", "the sample"), *options_.end_token_id);
 }
 
 RenderedSample Template::prompt(const json& object) const {
-  refuse_fields(object, {"response", "output"},
-                "a prompt ends where the assistant begins to speak");
   if (options_.name == "alpaca") {
-    refuse_fields(object, {"messages", "prompt"},
-                  "template alpaca takes 'instruction' and 'input'");
     return begun(alpaca_prompt(text_of(object, "instruction", "the prompt"), input_of(object)));
   }
-  if (chat_ == nullptr) {
-    refuse_fields(object, {"messages"}, "template text takes 'prompt'");
-    return begun(text_of(object, "prompt", "the prompt"));
-  }
+  if (chat_ == nullptr) return begun(text_of(object, "prompt", "the prompt"));
   // No conditional expression: in one GCC 12 destroys the list of the branch not taken where the
   // other throws.
   std::vector<Turn> turns;

@@ -24,9 +24,11 @@ class Template {
   /// Throws DataError for an unknown name, for tokens that the tokenizer lacks, and where the
   /// model's own chat template is another.
   Template(const TemplateOptions& options, const Tokenizer& tokenizer);
-  /// Throws LineError for fields that are missing or of no use, and roles that do not fit.
+  /// Throws LineError for fields that are missing or of another template, and roles that do not
+  /// fit.
   RenderedSample sample(const nlohmann::json& object) const;
   /// A line without its answer, up to where the assistant begins to speak; nothing is labelled.
+  /// REQUIRES: protocol::prompt_fields_problem finds nothing, and the line has no `ids`.
   RenderedSample prompt(const nlohmann::json& object) const;
   /// As begin_token().
   const std::string& begin_token() const { return bos_; }

@@ -117,16 +117,28 @@ TEST_F(CaseInference, PromptsThatAreNoneAreRefusedBeforeTraining) {
       {"", "is empty"},
       {"hello\n", "prompts.jsonl:1: not JSON"},
       {"[]\n", "prompts.jsonl:1: "},
-      {"{\"id\":1}\n", "give one of messages, prompt and ids"},
-      {"{\"prompt\":\"a\",\"ids\":[1]}\n", "give one of"},
+      {"{\"id\":1}\n", "has no prompt; template chatml takes 'messages', 'prompt' or 'ids'"},
+      {"{\"prompt\":\"a\",\"ids\":[1]}\n", "has 'prompt' beside 'ids'"},
+      {"{\"instruction\":\"a\"}\n", "prompts.jsonl:1: has 'instruction'"},
+      {"{\"prompt\":\"a\",\"input\":\"b\"}\n", "has 'input'"},
+      {"{\"prompt\":\"a\",\"response\":\"b\"}\n", "has 'response'"},
       {"{\"prompt\":\"\"}\n", "'prompt' is no prompt"},
       {"{\"prompt\":\"a\"}\n{\"prompt\":7}\n", "prompts.jsonl:2: field 'prompt'"},
-      {"{\"prompt\":\"a\",\"id\":[]}\n", "'id'"},
-      {"{\"prompt\":\"a\",\"text\":\"b\"}\n", "unknown field 'text'"}};
+      {"{\"messages\":[]}\n", "'messages' is no prompt"},
+      {"{\"prompt\":\"a\",\"id\":[]}\n", "'id'"}};
   for (const auto& [text, part] : wrong) {
     write("prompts.jsonl", text);
     EXPECT_THAT(error("{prompts: prompts.jsonl}"), HasSubstr(part)) << text;
   }
+}
+
+TEST_F(CaseInference, PromptsAreThoseOfTheTemplate) {
+  write("prompts.jsonl", "{\"instruction\":\"a\",\"input\":\"b\",\"category\":\"c\"}\n");
+  std::string alpaca = with("{prompts: prompts.jsonl}");
+  alpaca.replace(alpaca.find("chatml"), 6, "alpaca");
+  EXPECT_EQ(error_of(alpaca), "no error");
+  write("prompts.jsonl", "{\"prompt\":\"a\"}\n");
+  EXPECT_THAT(error_of(alpaca), HasSubstr("has 'prompt'; template alpaca takes 'instruction'"));
 }
 
 TEST_F(CaseInference, AReferenceOfSomethingElseIsRefusedBeforeTraining) {

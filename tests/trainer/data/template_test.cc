@@ -127,10 +127,22 @@ TEST_F(Templates, FieldsOfAnotherTemplateAreRefused) {
   EXPECT_THAT(wrong("alpaca", R"({"output":"a"})"), HasSubstr("no 'instruction'"));
   EXPECT_THAT(wrong("alpaca", R"({"instruction":"a","input":1,"output":"b"})"),
               HasSubstr("'input' that is no string"));
-  EXPECT_THAT(wrong("alpaca", R"({"instruction":"a","output":"b"})", true),
-              HasSubstr("has 'output'"));
-  EXPECT_THAT(wrong("llama3", R"({"instruction":"a","output":"b"})"), HasSubstr("no 'prompt'"));
+  EXPECT_THAT(wrong("llama3", R"({"instruction":"a","output":"b"})"),
+              HasSubstr("has 'instruction'; template llama3 takes 'messages'"));
   EXPECT_THAT(wrong("text", kFourTurns), HasSubstr("has 'messages'"));
+  for (const char* field : {"instruction", "input", "output"}) {
+    for (const char* name : {"chatml", "llama3", "mistral", "text"}) {
+      json line = {{"prompt", "a"}, {"response", "b"}, {field, "c"}};
+      EXPECT_THAT(wrong(name, line.dump().c_str()), HasSubstr("has '" + std::string(field) + "'; "))
+          << name;
+      if (name == std::string("text")) continue;
+      line = json::parse(kFourTurns);
+      line[field] = "c";
+      EXPECT_THAT(wrong(name, line.dump().c_str()),
+                  HasSubstr("has '" + std::string(field) + "' beside 'messages'; "))
+          << name;
+    }
+  }
 }
 
 TEST_F(Templates, AnAnswerEndsWithTheTokenThatEndsATurn) {
