@@ -1,4 +1,5 @@
-"""SentencePiece itself, for tokenizer_parity.py: its Python package where that is installed, else its spm_encode.
+"""Models of SentencePiece for templates_parity.py, and for tokenizer_parity.py SentencePiece itself: its Python package where
+that is installed, else its spm_encode.
 
 What twinrun does around it is done once more here: the text is cut at special tokens, and each part is encoded by a
 model with or without the space before it.
@@ -17,32 +18,34 @@ ADDED = {"<pad>": {"lstrip": True}, "<|system|>": {"rstrip": True}}
 SPACE = "\u2581"
 
 
-def train(folder, lines, byte_fallback):
-    """A model of Llama 2's kind in `folder`."""
+def train(folder, lines, control=CONTROL):
+    """A model of Llama 2's kind in `folder`, with the tokens `control`, as Mistral 7B v0.3 has them."""
     text = folder / "corpus.txt"
     text.write_text("".join(line.rstrip("\n").replace("\0", "") + "\n" for line in lines), encoding="utf-8", newline="\n")
     flags = {
         "input": text, "model_prefix": folder / "tokenizer", "model_type": "bpe", "vocab_size": 2200,
-        "character_coverage": 0.98, "byte_fallback": byte_fallback, "normalization_rule_name": "identity",
+        "character_coverage": 0.98, "byte_fallback": True, "normalization_rule_name": "identity",
         "remove_extra_whitespaces": False, "add_dummy_prefix": True, "split_digits": True,
-        "allow_whitespace_only_pieces": True, "control_symbols": ",".join(CONTROL), "minloglevel": 2,
-        "hard_vocab_limit": False,
+        "allow_whitespace_only_pieces": True, "minloglevel": 2, "hard_vocab_limit": False,
     }
+    if control:
+        flags["control_symbols"] = ",".join(control)
     subprocess.run(["spm_train"] + [f"--{key}={str(value).lower() if isinstance(value, bool) else value}"
                                     for key, value in flags.items()], check=True)
 
 
-def configure(folder, legacy):
+def configure(folder, **config):
     """Writes a tokenizer_config.json; returns the tokens that are to be found in the text."""
     pieces = vocabulary(folder)
     decoder = {}
     for token, flags in ADDED.items():
         decoder[str(len(pieces) + len(decoder))] = {"content": token, "special": True, **flags}
-    decoder["1"] = {"content": "<s>", "special": True}
-    config = {"legacy": legacy, "added_tokens_decoder": decoder}
+    for token in ["<s>", *(token for token in CONTROL if token in pieces)]:
+        decoder[str(pieces.index(token))] = {"content": token, "special": True}
+    config = {"tokenizer_class": "LlamaTokenizer", "added_tokens_decoder": decoder} | config
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     ids = {token["content"]: int(id) for id, token in decoder.items()}
-    return ids | {token: pieces.index(token) for token in ["<unk>", "<s>", "</s>", *CONTROL]}
+    return ids | {token: pieces.index(token) for token in ["<unk>", "</s>"]}
 
 
 def vocabulary(folder):
@@ -79,16 +82,20 @@ class Reference:
             pending = end
         return result + [(None, pending, len(text))] * (pending < len(text))
 
+    def space(self, text, begin):
+        """Whether SentencePiece's space is put before the part of `text` that begins there."""
+        return text[begin] not in (" ", SPACE) and (self.legacy or begin == 0)
+
     def ids(self, strings):
         wanted = {True: {}, False: {}}
         cuts = [self.parts(text) for text in strings]
         for text, parts in zip(strings, cuts):
             for token, begin, end in parts:
                 if token is None:
-                    wanted[self.legacy or begin == 0][text[begin:end]] = None
+                    wanted[self.space(text, begin)][text[begin:end]] = None
         encoded = {space: self.encode(space, list(texts)) for space, texts in wanted.items()}
         return [[id for token, begin, end in parts
-                 for id in ([token] if token is not None else encoded[self.legacy or begin == 0][text[begin:end]])]
+                 for id in ([token] if token is not None else encoded[self.space(text, begin)][text[begin:end]])]
                 for text, parts in zip(strings, cuts)]
 
     def encode(self, space, texts):

@@ -4,10 +4,13 @@ import json
 import random
 import subprocess
 
-from tokenizers.processors import TemplateProcessing
-from transformers import AutoTokenizer, LlamaConfig, PreTrainedTokenizerFast
-
+import sentencepiece_reference
 from parity import Parity
+from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers
+from tokenizers.models import BPE
+from tokenizers.processors import TemplateProcessing
+from transformers import AutoTokenizer, LlamaConfig, MistralConfig, PreTrainedTokenizerFast
+from transformers.tokenization_utils_base import generate_merges
 
 CONVERSATIONS = 300
 IGNORE = -100
@@ -121,16 +124,16 @@ def make_folder(parity, name, bos):
     folder.mkdir()
     vocab_size = first + len(TOKENS)
     LlamaConfig(vocab_size=vocab_size, eos_token_id=2, pad_token_id=2).save_pretrained(folder)
-    (folder / "tokenizer.json").write_text(json.dumps(source))
-    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>"}
-    config |= {"bos_token": bos, "add_bos_token": True} if bos else {}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokenizer = Tokenizer.from_str(json.dumps(source))
     if bos:
-        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        tokenizer.post_processor = TemplateProcessing(
             single=f"{bos} $A", special_tokens=[(bos, first + TOKENS.index(bos))]
         )
-        assert tokenizer("").input_ids == [first + TOKENS.index(bos)]
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>"}
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    assert tokenizer("").input_ids == ([first + TOKENS.index(bos)] if bos else [])
     return folder, tokenizer
 
 
@@ -138,7 +141,7 @@ def labels_of(ids, labelled):
     return [token if mark else IGNORE for token, mark in zip(ids, labelled, strict=True)]
 
 
-def check_chat(parity, folder, tokenizer, name, jinja, conversations):
+def check_chat(parity, folder, tokenizer, name, jinja, conversations, files=""):
     ours = lines_of(parity, folder, name, [{"messages": turns} for turns in conversations])
     wrong_ids = wrong_labels = 0
     for mine, turns in zip(ours, conversations, strict=True):
@@ -148,8 +151,9 @@ def check_chat(parity, folder, tokenizer, name, jinja, conversations):
         wrong_ids += mine["ids"] != theirs["input_ids"]
         wanted = labels_of(theirs["input_ids"], theirs["assistant_masks"])
         wrong_labels += mine["labels"] != wanted
-    parity.check_equal(f"{name}: ids of conversations", len(ours), wrong_ids)
-    parity.check_equal(f"{name}: labels of conversations", len(ours), wrong_labels)
+    what = name + f", {files}" * bool(files)
+    parity.check_equal(f"{what}: ids of conversations", len(ours), wrong_ids)
+    parity.check_equal(f"{what}: labels of conversations", len(ours), wrong_labels)
     asked = [turns[:-1] for turns in conversations]
     ours = lines_of(parity, folder, name, [{"messages": turns} for turns in asked], prompts=True)
     wrong = 0
@@ -158,7 +162,7 @@ def check_chat(parity, folder, tokenizer, name, jinja, conversations):
             turns, chat_template=jinja, tokenize=False, add_generation_prompt=True
         )
         wrong += mine["text"] != theirs
-    parity.check_equal(f"{name}: prompts", len(ours), wrong)
+    parity.check_equal(f"{what}: prompts", len(ours), wrong)
 
 
 def check_smollm2(parity, conversations):
@@ -199,12 +203,99 @@ def check_begin(parity, folder, tokenizer, rng, what):
         prompt = ALPACA.format(head, sample["instruction"], section)
         wrong += mine["ids"] != tokenizer(prompt + sample["output"])["input_ids"] + [end]
     parity.check_equal(f"alpaca, {what}: ids", len(samples), wrong)
-    samples = [{"prompt": "x" + text(rng), "response": text(rng)} for _ in range(CONVERSATIONS)]
+    begins = ("x", " x", "  ")
+    samples = [
+        {"prompt": rng.choice(begins) + text(rng), "response": text(rng)}
+        for _ in range(CONVERSATIONS)
+    ]
     wrong = 0
     for mine, sample in zip(lines_of(parity, folder, "text", samples), samples, strict=True):
         whole = tokenizer(sample["prompt"] + sample["response"])["input_ids"]
         wrong += mine["ids"] != whole + [end]
     parity.check_equal(f"text, {what}: ids", len(samples), wrong)
+
+
+# How a tokenizer.json that was converted from a SentencePiece model puts spaces: normalizer and
+# pre-tokenizer.
+REPLACE = normalizers.Replace(" ", "\u2581")
+PREPEND = (normalizers.Sequence([normalizers.Prepend("\u2581"), REPLACE]), None)
+BARE = (normalizers.Sequence([REPLACE]), None)
+
+
+def metaspace(scheme):
+    return None, pre_tokenizers.Metaspace(prepend_scheme=scheme, split=False)
+
+
+# Model, tokenizer_config.json, steps of the tokenizer.json that transformers reads, and whether its
+# post-processor puts <s> first. Of a Llama's tokenizer.json transformers takes vocabulary, merges and
+# post-processor, so that tokenizer.model alone is the same; of a Mistral's tokenizer.model alone it
+# makes BARE.
+SPACES = {
+    "Llama": (LlamaConfig, {}, PREPEND, False),
+    "Llama, legacy false": (LlamaConfig, {"legacy": False}, PREPEND, True),
+    "Llama, legacy": (LlamaConfig, {"legacy": True}, PREPEND, True),
+    "Llama, legacy, no begin token": (LlamaConfig, {"legacy": True}, PREPEND, False),
+    "Llama, no space": (LlamaConfig, {"legacy": True, "add_prefix_space": False}, PREPEND, True),
+    "Mistral, legacy, Prepend": (MistralConfig, {"legacy": True}, PREPEND, True),
+    "Mistral, Prepend": (MistralConfig, {"legacy": False}, PREPEND, False),
+    "Mistral, Metaspace first": (MistralConfig, {"legacy": True}, metaspace("first"), True),
+    "Mistral, Metaspace always": (MistralConfig, {}, metaspace("always"), True),
+    "Mistral, Metaspace never": (MistralConfig, {"legacy": True}, metaspace("never"), True),
+    "Mistral, Replace": (MistralConfig, {"legacy": True}, BARE, True),
+}
+
+
+def convert(folder, special, steps, begin):
+    """The tokenizer.json that transformers makes of the tokenizer.model in `folder`."""
+    vocabulary = {p: i for i, p in enumerate(sentencepiece_reference.vocabulary(folder))}
+    merges = generate_merges(vocabulary)
+    tokenizer = Tokenizer(
+        BPE(vocabulary, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True)
+    )
+    if steps[0]:
+        tokenizer.normalizer = steps[0]
+    if steps[1]:
+        tokenizer.pre_tokenizer = steps[1]
+    for token in sorted(special, key=special.get):
+        flags = sentencepiece_reference.ADDED.get(token, {})
+        tokenizer.add_special_tokens([AddedToken(token, normalized=False, **flags)])
+        assert tokenizer.token_to_id(token) == special[token]
+    if begin:
+        tokenizer.post_processor = TemplateProcessing(
+            single="<s> $A", special_tokens=[("<s>", special["<s>"])]
+        )
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+def check_sentencepiece(parity, rng, conversations):
+    lines = [m["content"] for line in parity.chat.open() for m in json.loads(line)["messages"]]
+    for control in ((), sentencepiece_reference.CONTROL):
+        folder = parity.scratch / f"sentencepiece-{len(control)}"
+        folder.mkdir()
+        sentencepiece_reference.train(folder, lines, control)
+        for name, (model, config, steps, begin) in SPACES.items():
+            what = f"SentencePiece, {len(control)} control tokens, {name}"
+            names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
+
+            def configure(add_bos_token):
+                given = names | config | {"add_bos_token": add_bos_token}
+                return sentencepiece_reference.configure(folder, **given)
+
+            # Where there is a tokenizer.json, add_bos_token does not count.
+            special = configure(add_bos_token=not begin)
+            model(vocab_size=2300, eos_token_id=2).save_pretrained(folder)
+            convert(folder, special, steps, begin)
+            tokenizer = AutoTokenizer.from_pretrained(folder)
+            assert (tokenizer("").input_ids == [special["<s>"]]) == begin
+            check_chat(parity, folder, tokenizer, "mistral", MISTRAL, conversations, what)
+            check_begin(parity, folder, tokenizer, rng, what)
+            (folder / "tokenizer.json").unlink()
+            if model is MistralConfig and steps is not BARE:
+                continue
+            configure(add_bos_token=begin)
+            what += ", tokenizer.model alone"
+            check_chat(parity, folder, tokenizer, "mistral", MISTRAL, conversations, what)
+            check_begin(parity, folder, tokenizer, rng, what)
 
 
 def main():
@@ -219,6 +310,7 @@ def main():
     check_begin(parity, plain, plain_tokenizer, rng, "no begin token")
     begun, begun_tokenizer = make_folder(parity, "begun", "<|begin_of_text|>")
     check_begin(parity, begun, begun_tokenizer, rng, "begin token")
+    check_sentencepiece(parity, rng, conversations)
     parity.finish()
 
 

@@ -91,19 +91,22 @@ std::string token_text(const json& token) {
   return content.is_string() ? content.get<std::string>() : "";
 }
 
-/// Whether a post-processor of tokenizer.json begins a text with `token`.
-bool begins_with(const json& processor, const std::string& token) {
-  if (!processor.is_object()) return false;
+/// The token with which a post-processor of tokenizer.json begins a text; empty: none.
+std::string first_token(const json& processor) {
+  if (!processor.is_object()) return "";
   const auto parts = processor.find("processors");
   if (parts != processor.end() && parts->is_array()) {
-    return std::ranges::any_of(*parts, [&](const json& one) { return begins_with(one, token); });
+    for (const json& part : *parts) {
+      const std::string token = first_token(part);
+      if (!token.empty()) return token;
+    }
+    return "";
   }
   const auto single = processor.find("single");
-  if (single == processor.end() || !single->is_array() || single->empty()) return false;
+  if (single == processor.end() || !single->is_array() || single->empty()) return "";
+  const json::json_pointer id("/SpecialToken/id");
   const json& first = single->front();
-  if (!first.is_object()) return false;
-  const json special = first.value("SpecialToken", json::object());
-  return special.is_object() && special.value("id", json()) == token;
+  return first.contains(id) && first[id].is_string() ? first[id].get<std::string>() : "";
 }
 
 }  // namespace
@@ -124,17 +127,14 @@ void require_template_of_folder(const std::filesystem::path& model_folder,
 }
 
 std::string bos_of_folder(const std::filesystem::path& model_folder) {
+  std::error_code ignored;
+  const auto file = model_folder / "tokenizer.json";
+  if (std::filesystem::exists(file, ignored)) {
+    return first_token(read_if_there(file).value("post_processor", json()));
+  }
   const json config = read_if_there(model_folder / "tokenizer_config.json");
-  const std::string token = token_text(config.value("bos_token", json()));
-  if (token.empty()) return "";
-  const json add = config.value("add_bos_token", json());
-  if (add.is_boolean()) return add.get<bool>() ? token : "";
-  const json processor =
-      read_if_there(model_folder / "tokenizer.json").value("post_processor", json());
-  if (begins_with(processor, token)) return token;
-  const json kind = config.value("tokenizer_class", json());
-  const bool llama = kind == "LlamaTokenizer" || kind == "LlamaTokenizerFast";
-  return llama && processor.is_null() ? token : "";
+  if (config.value("add_bos_token", json()) != true) return "";
+  return token_text(config.value("bos_token", json()));
 }
 
 }  // namespace twinrun::trainer

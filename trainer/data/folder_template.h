@@ -13,10 +13,10 @@ namespace twinrun::trainer {
 /// holds the same tokens may well differ (that of Llama 3.1 adds a date). docs/data.md.
 void require_template_of_folder(const std::filesystem::path& model_folder, const std::string& name);
 
-/// The token that the folder's tokenizer puts before every text: `bos_token` of its
-/// tokenizer_config.json where `add_bos_token` is true, or is missing and tokenizer.json's
-/// post-processor begins with that token, or that is missing and the class is Llama's. Empty: none.
-/// Throws DataError (file) for what is no JSON object.
+/// The token that the folder's tokenizer puts before every text, as transformers 5 does: the one
+/// that the post-processor of its tokenizer.json begins with; without that file `bos_token` of
+/// tokenizer_config.json where `add_bos_token` is true. Empty: none. Throws DataError (file) for
+/// what is no JSON object.
 std::string bos_of_folder(const std::filesystem::path& model_folder);
 
 }  // namespace twinrun::trainer

@@ -49,8 +49,8 @@ Template::Template(const TemplateOptions& options, const Tokenizer& tokenizer)
   if (bos_.empty()) return;
   const auto ids = tokenizer.encode(bos_);
   if (ids.size() != 1) {
-    throw DataError((options_.model_folder / "tokenizer_config.json").string() + ": bos_token is " +
-                    bos_ + ", which is no token of the tokenizer");
+    throw DataError(options_.model_folder.string() + ": texts begin with " + bos_ +
+                    ", which is no token of the tokenizer");
   }
   bos_id_ = ids[0];
 }

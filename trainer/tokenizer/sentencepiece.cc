@@ -56,7 +56,7 @@ struct SentencePieceTokenizer::Impl {
   std::int64_t pieces() const { return with_space.GetPieceSize(); }
 
   SentencePieceProcessor with_space, without_space;
-  PrefixSpace prefix = PrefixSpace::kFirst;
+  PrefixSpace prefix = PrefixSpace::kNone;
   AddedTokenFinder added;
   std::unordered_map<std::string, std::int64_t> added_ids;
   std::unordered_map<std::int64_t, std::string> bytes_beyond;  // of added tokens beyond the pieces
@@ -78,10 +78,14 @@ std::string SentencePieceTokenizer::Impl::bytes_of(std::int64_t id) const {
 void SentencePieceTokenizer::Impl::encode_segment(std::string_view text, std::size_t begin,
                                                   std::size_t end,
                                                   std::vector<EncodedToken>& out) const {
-  const bool space = prefix == PrefixSpace::kEach || (prefix == PrefixSpace::kFirst && begin == 0);
+  const std::string_view part = text.substr(begin, end - begin);
+  const bool has_space = part.starts_with(' ') || part.starts_with(kSpaceSymbol);
+  const bool space = prefix == PrefixSpace::kAlways ||
+                     (!has_space && (prefix == PrefixSpace::kEach ||
+                                     (prefix == PrefixSpace::kFirst && begin == 0)));
   const SentencePieceProcessor& processor = space ? with_space : without_space;
   sentencepiece::ImmutableSentencePieceText encoded;
-  const auto status = processor.Encode(text.substr(begin, end - begin), encoded.mutable_proto());
+  const auto status = processor.Encode(part, encoded.mutable_proto());
   if (!status.ok()) throw TokenizerError(std::string("text: ") + status.error_message());
   const std::vector<sentencepiece::ImmutableSentencePieceText_ImmutableSentencePiece> pieces =
       encoded.pieces();
@@ -111,7 +115,8 @@ std::unique_ptr<const Tokenizer> SentencePieceTokenizer::load(const std::filesys
   } catch (const std::runtime_error& error) {
     throw TokenizerError(error.what());
   }
-  require_built(file, read_sentencepiece_spec(file, bytes));
+  const SentencePieceSpec spec = read_sentencepiece_spec(file, bytes);
+  require_built(file, spec);
   auto impl = std::make_unique<Impl>();
   load_model(impl->with_space, file, bytes);
   load_model(impl->without_space, file, without_prefix(bytes));
@@ -120,7 +125,8 @@ std::unique_ptr<const Tokenizer> SentencePieceTokenizer::load(const std::filesys
   std::vector<AddedToken> special;
   for (int id = 0; id < impl->with_space.GetPieceSize(); ++id) {
     pieces.push_back(impl->with_space.IdToPiece(id));
-    if (impl->with_space.IsControl(id) || impl->with_space.IsUnknown(id)) {
+    if (impl->with_space.IsControl(id) || impl->with_space.IsUnknown(id) ||
+        spec.user_defined.contains(pieces.back())) {
       special.push_back({.id = id, .content = pieces.back()});
     }
   }

@@ -66,9 +66,47 @@ std::vector<AddedToken> read_added_tokens(const JsonNode& config,
   return tokens;
 }
 
-PrefixSpace read_prefix(const JsonNode& config) {
+bool is_llama(const fs::path& folder, const JsonNode& config) {
+  const json& kind = config.at("tokenizer_class");
+  if (kind != "LlamaTokenizer" && kind != "LlamaTokenizerFast") return false;
+  // Whose folders name that class, too, and are read without it.
+  const fs::path model = folder / "config.json";
+  return !fs::exists(model) || read_tokenizer_json(model).value("model_type", json()) != "mistral";
+}
+
+PrefixSpace prefix_of_llama(const JsonNode& config) {
   if (!config.flag_or("add_prefix_space", true)) return PrefixSpace::kNone;
   return config.flag_or("legacy", false) ? PrefixSpace::kEach : PrefixSpace::kFirst;
+}
+
+/// Of a tokenizer.json that was converted from the model.
+PrefixSpace prefix_of_steps(const JsonNode& root) {
+  const json prepend = {{"type", "Prepend"}, {"prepend", "\u2581"}};
+  const json replace = {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\u2581"}};
+  const json& normalizer = root.at("normalizer");
+  const json& pre_tokenizer = root.at("pre_tokenizer");
+  if (normalizer.is_null()) {
+    for (const auto& [scheme, prefix] : {std::pair{"never", PrefixSpace::kNone},
+                                         {"first", PrefixSpace::kFirst},
+                                         {"always", PrefixSpace::kEach}}) {
+      const json metaspace = {{"type", "Metaspace"},
+                              {"replacement", "\u2581"},
+                              {"prepend_scheme", scheme},
+                              {"split", false}};
+      if (pre_tokenizer == metaspace) return prefix;
+    }
+  }
+  if (!pre_tokenizer.is_null() || normalizer.is_null()) root.fail_not_built("pre_tokenizer");
+  const auto is_sequence = [&](const json& steps) {
+    return normalizer == json{{"type", "Sequence"}, {"normalizers", steps}};
+  };
+  if (normalizer == replace || is_sequence(json::array({replace}))) return PrefixSpace::kNone;
+  if (!is_sequence(json::array({prepend, replace}))) root.fail_not_built("normalizer");
+  for (const JsonNode& token : root.children("added_tokens")) {
+    // It would be looked for behind the space that is put before the text.
+    if (token.flag_or("normalized", false)) token.fail_not_built("normalized");
+  }
+  return PrefixSpace::kAlways;
 }
 
 // Tokens of another file of the folder have to be ours: transformers reads them, too.
@@ -80,25 +118,22 @@ void require_same(const JsonNode& node, const std::string& field, const std::str
                        "added_tokens_decoder of tokenizer_config.json do not give it");
 }
 
-void check_other_files(const fs::path& folder, const Ids& ids) {
-  const std::string added = (folder / "added_tokens.json").string();
-  if (fs::exists(added)) {
-    const json object = read_tokenizer_json(added);
-    const JsonNode root(added, "", object);
-    for (const auto& [token, id] : object.items()) require_same(root, token, token, id, ids);
+void check_added_tokens(const fs::path& folder, const Ids& ids) {
+  const std::string file = (folder / "added_tokens.json").string();
+  if (!fs::exists(file)) return;
+  const json object = read_tokenizer_json(file);
+  const JsonNode root(file, "", object);
+  for (const auto& [token, id] : object.items()) require_same(root, token, token, id, ids);
+}
+
+void check_tokenizer_json(const JsonNode& root, const Ids& ids) {
+  const JsonNode model = root.child("model");
+  if (!model.at("vocab").is_object()) model.fail("vocab", "is missing or no object");
+  for (const auto& [token, id] : model.at("vocab").items()) {
+    require_same(model, "vocab", token, id, ids);
   }
-  const std::string fast = (folder / "tokenizer.json").string();
-  if (fs::exists(fast)) {
-    const json object = read_tokenizer_json(fast);
-    const JsonNode root(fast, "", object);
-    const JsonNode model = root.child("model");
-    if (!model.at("vocab").is_object()) model.fail("vocab", "is missing or no object");
-    for (const auto& [token, id] : model.at("vocab").items()) {
-      require_same(model, "vocab", token, id, ids);
-    }
-    for (const JsonNode& node : root.children("added_tokens")) {
-      require_same(node, "id", node.text("content"), node.at("id"), ids);
-    }
+  for (const JsonNode& node : root.children("added_tokens")) {
+    require_same(node, "id", node.text("content"), node.at("id"), ids);
   }
 }
 
@@ -111,21 +146,27 @@ SentencePieceConfig read_sentencepiece_config(const fs::path& folder,
   for (std::size_t id = 0; id < pieces.size(); ++id) {
     ids.emplace(pieces[id], static_cast<std::int64_t>(id));
   }
-  SentencePieceConfig result;
   const std::string file = (folder / "tokenizer_config.json").string();
-  if (fs::exists(file)) {
-    const json object = read_tokenizer_json(file);
-    const JsonNode config(file, "", object);
-    result.prefix = read_prefix(config);
-    result.added_tokens = read_added_tokens(config, pieces, ids);
-  }
+  const json object = fs::exists(file) ? read_tokenizer_json(file) : json::object();
+  const JsonNode config(file, "", object);
+  const bool llama = is_llama(folder, config);
+  SentencePieceConfig result;
+  if (llama) result.prefix = prefix_of_llama(config);
+  result.added_tokens = read_added_tokens(config, pieces, ids);
   Ids added;
   for (const AddedToken& token : result.added_tokens) added.emplace(token.content, token.id);
   for (const AddedToken& token : special) {
     if (!added.contains(token.content)) result.added_tokens.push_back(token);
   }
   ids.merge(added);
-  check_other_files(folder, ids);
+  check_added_tokens(folder, ids);
+  const std::string converted = (folder / "tokenizer.json").string();
+  if (fs::exists(converted)) {
+    const json tokenizer = read_tokenizer_json(converted);
+    const JsonNode root(converted, "", tokenizer);
+    check_tokenizer_json(root, ids);
+    if (!llama) result.prefix = prefix_of_steps(root);
+  }
   return result;
 }
 

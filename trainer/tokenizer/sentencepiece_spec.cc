@@ -68,11 +68,24 @@ class Reader {
   std::string_view rest_;
 };
 
+void read_piece(Reader reader, SentencePieceSpec& spec) {
+  std::string_view piece;
+  std::uint64_t type = 1;
+  while (!reader.done()) {
+    const Field field = reader.next();
+    if (field.number == 1) piece = field.bytes;
+    if (field.number == 3) type = field.value;
+  }
+  constexpr std::uint64_t kUserDefined = 4;
+  if (type == kUserDefined) spec.user_defined.emplace(piece);
+}
+
 void read_trainer_spec(Reader reader, SentencePieceSpec& spec) {
   while (!reader.done()) {
     const Field field = reader.next();
     if (field.number == 3) spec.model_type = static_cast<int>(field.value);
     if (field.number == 24) spec.treat_whitespace_as_suffix = field.value != 0;
+    if (field.number == 35) spec.byte_fallback = field.value != 0;
   }
 }
 
@@ -93,6 +106,7 @@ SentencePieceSpec read_sentencepiece_spec(const std::string& file, std::string_v
   Reader reader(file, bytes);
   while (!reader.done()) {
     const Field field = reader.next();
+    if (field.number == 1) read_piece(Reader(file, field.bytes), spec);
     if (field.number == 2) read_trainer_spec(Reader(file, field.bytes), spec);
     if (field.number == 3) read_normalizer_spec(Reader(file, field.bytes), spec);
   }
@@ -106,6 +120,8 @@ void require_built(const std::string& file, const SentencePieceSpec& spec) {
   refuse_if(spec.model_type != 2, "trainer_spec.model_type",
             "is " + std::to_string(spec.model_type) + ", not 2 (BPE)");
   refuse_if(spec.treat_whitespace_as_suffix, "trainer_spec.treat_whitespace_as_suffix", "is true");
+  // transformers' LlamaTokenizer drops what is unknown to such a model.
+  refuse_if(!spec.byte_fallback, "trainer_spec.byte_fallback", "is false");
   refuse_if(!spec.precompiled_charsmap.empty(), "normalizer_spec.precompiled_charsmap",
             "changes the text");
   refuse_if(!spec.add_dummy_prefix, "normalizer_spec.add_dummy_prefix", "is false");

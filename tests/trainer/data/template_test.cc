@@ -197,6 +197,7 @@ TEST_F(Templates, TheModelsOwnTemplateHasToBeTheOneThatIsNamed) {
   }
   folder.write("tokenizer_config.json", "{");
   EXPECT_THAT(refusal("chatml"), HasSubstr("tokenizer_config.json: "));
+  std::filesystem::remove(folder.path() / "tokenizer.json");
   EXPECT_THAT(refusal("text"), HasSubstr("tokenizer_config.json: "));
 }
 
@@ -219,14 +220,14 @@ TEST_F(Templates, TextBeginsWithTheTokenThatTheTokenizerPutsFirst) {
   EXPECT_EQ(begins({{"bos_token", "<s>"}}, nullptr), "a");
   EXPECT_EQ(begins({{"bos_token", "<s>"}}, single), "<s>a");
   EXPECT_EQ(begins({{"bos_token", {{"content", "<s>"}}}}, sequence), "<s>a");
-  EXPECT_EQ(begins({{"bos_token", "</s>"}}, single), "a");
-  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"add_bos_token", false}}, single), "a");
-  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"add_bos_token", true}}, nullptr), "<s>a");
-  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"tokenizer_class", "LlamaTokenizer"}}, nullptr), "<s>a");
-  EXPECT_EQ(begins({{"tokenizer_class", "LlamaTokenizer"}}, nullptr), "a");
+  EXPECT_EQ(begins(json::object(), single), "<s>a");
+  // Where there is a tokenizer.json, nothing else counts.
+  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"add_bos_token", false}}, single), "<s>a");
+  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"add_bos_token", true}}, nullptr), "a");
+  EXPECT_EQ(begins({{"bos_token", "<s>"}, {"tokenizer_class", "LlamaTokenizer"}}, nullptr), "a");
 
   // Rendered elsewhere it may be there already.
-  begins({{"bos_token", "<s>"}, {"add_bos_token", true}}, nullptr);
+  begins(json::object(), single);
   EXPECT_EQ(sample("text", R"({"prompt":"<s>a","response":"b"})"), "<s>a{b}");
   const auto begin = tokenizer.token_id("<s>");
   EXPECT_EQ(named("text").sample({{"prompt", "<s>a"}, {"response", "b"}}).begin_token_id,
@@ -237,8 +238,19 @@ TEST_F(Templates, TextBeginsWithTheTokenThatTheTokenizerPutsFirst) {
   EXPECT_EQ(named("mistral").sample({{"prompt", "a"}, {"response", "b"}}).begin_token_id,
             std::nullopt);
   EXPECT_EQ(begin_token({"mistral", 2, folder.path()}), "");
-  folder.write("tokenizer_config.json", R"({"bos_token":"<bos>","add_bos_token":true})");
-  EXPECT_THAT(refusal("text"), HasSubstr("bos_token is <bos>, which is no token"));
+
+  std::filesystem::remove(folder.path() / "tokenizer.json");
+  const auto alone = [&](const char* config) {
+    folder.write("tokenizer_config.json", config);
+    return begin_token({"text", 2, folder.path()});
+  };
+  EXPECT_EQ(alone(R"({"bos_token":"<s>","add_bos_token":true})"), "<s>");
+  EXPECT_EQ(alone(R"({"bos_token":{"content":"<s>"},"add_bos_token":true})"), "<s>");
+  EXPECT_EQ(alone(R"({"bos_token":"<s>","add_bos_token":false})"), "");
+  EXPECT_EQ(alone(R"({"bos_token":"<s>","tokenizer_class":"LlamaTokenizer"})"), "");
+  EXPECT_EQ(alone(R"({"add_bos_token":true})"), "");
+  EXPECT_EQ(alone(R"({"bos_token":"<bos>","add_bos_token":true})"), "<bos>");
+  EXPECT_THAT(refusal("text"), HasSubstr("texts begin with <bos>, which is no token"));
 }
 
 // As transformers' LlamaTokenizer(legacy=False, add_bos_token=True), whose "<s>h" without
@@ -246,7 +258,8 @@ TEST_F(Templates, TextBeginsWithTheTokenThatTheTokenizerPutsFirst) {
 TEST(BeginToken, LeavesTheSpaceBeforeTheFirstWordOfSentencePiece) {
   test::TempFolder folder;
   folder.write("tokenizer.model", made_up_mistral().bytes());
-  folder.write("tokenizer_config.json", R"({"bos_token":"<s>","add_bos_token":true})");
+  folder.write("tokenizer_config.json",
+               R"({"tokenizer_class":"LlamaTokenizer","bos_token":"<s>","add_bos_token":true})");
   const auto tokenizer = load_tokenizer(folder.path());
   constexpr std::int64_t kBegin = 1, kEnd = 2, kSpaceHello = 265, kSpace = 267, kO = 271, kW = 272;
   const TemplateOptions options{"text", kEnd, folder.path()};
