@@ -239,7 +239,10 @@ StatisticsReport judge_without_bits(const JudgeInput& input) {
     report.calibration.message = report.equivalence.message = "a run is not intact";
     return report;
   }
-  const bool with_control = input.control && !input.without_controls;
+  // Another seed that reached nothing shows nothing of the envelope, either.
+  const bool with_control =
+      input.control && !input.without_controls &&
+      control_seed_plus_one(input.runs.front().view, input.control->view).ran;
   return judge_statistics(statistics_input(input.statistics, input.runs,
                                            with_control ? &input.control->view : nullptr));
 }
