@@ -43,7 +43,7 @@ EquivalenceResult final_loss(const Candidate& a, const Candidate& b,
   result.n = static_cast<std::int64_t>(differences.size());
   if (!std::all_of(differences.begin(), differences.end(),
                    [](double difference) { return std::isfinite(difference); })) {
-    result.outcome = "different";
+    result.outcome = "not_finite";
     result.note = "a loss is not finite";
     return result;
   }
@@ -72,9 +72,10 @@ void decide(StatisticsReport& report) {
   if (const auto different = first_of("different"); different != none) {
     report.equivalence = {
         "equivalence", Verdict::kNotReproduced, "not_equivalent",
-        name_of(*different) + (different->note.empty()
-                                   ? " differs by more than " + number_text("%g", different->margin)
-                                   : ": " + different->note)};
+        name_of(*different) + " differs by more than " + number_text("%g", different->margin)};
+  } else if (const auto broken = first_of("not_finite"); broken != none) {
+    report.equivalence = {"equivalence", Verdict::kInvalid, "non_finite",
+                          name_of(*broken) + ": " + broken->note};
   } else if (const auto undecided = first_of("undecided"); undecided != none) {
     report.equivalence = {"equivalence", Verdict::kInconclusive, "consistent",
                           name_of(*undecided) + " was not shown to lie within " +

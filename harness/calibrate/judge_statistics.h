@@ -48,7 +48,7 @@ struct EquivalenceResult {
   double estimate = 0;              ///< of the difference b - a
   std::optional<double> low, high;  ///< of the interval; none if there are too few values
   std::int64_t n = 0;               ///< values compared
-  std::string outcome;              ///< equivalent, different, undecided
+  std::string outcome;              ///< equivalent, different, undecided, not_finite
   std::string note;                 ///< what would decide it, or why nothing could
 };
 
@@ -79,7 +79,8 @@ struct StatisticsReport {
 /// Check `equivalence`:
 ///  REPRODUCED      equivalent: every metric of every pair lies within its margin
 ///  NOT_REPRODUCED  not_equivalent: one lies wholly outside
-///  INCONCLUSIVE    consistent: neither was shown; too_few_values
+///  INVALID         non_finite: a value of either is not, or of both
+///  INCONCLUSIVE    consistent: neither was shown; metric_missing
 StatisticsReport judge_statistics(const StatisticsInput& input);
 
 }  // namespace twinrun::harness

@@ -192,10 +192,10 @@ class Calibrator {
 
  private:
   bool complete(std::int64_t run) const {
-    return store_ &&
-           std::all_of(options_.windows.begin(), options_.windows.end(), [&](const StepWindow& window) {
-             return store_->find(run, window.name) != nullptr;
-           });
+    return store_ && std::all_of(options_.windows.begin(), options_.windows.end(),
+                                 [&](const StepWindow& window) {
+                                   return store_->find(run, window.name) != nullptr;
+                                 });
   }
 
   void open_store(const json& key) {
@@ -238,6 +238,9 @@ class Calibrator {
   }
 
   void require_key(const JudgedRun& run) {
+    if (run.view.summary.header->promise == protocol::Promise::kBitwise) {
+      throw UsageError("the trainer promises equal bits: there is nothing to calibrate");
+    }
     const json key = comparability_key(run.view);
     made_by_ = made_by(run.view);
     if (!store_) open_store(key);

@@ -107,7 +107,7 @@ TEST_F(JudgeStatisticsTest, AFinalLossThatIsNotFiniteIsNoEquivalence) {
   const StatisticsReport report = judge([](SyntheticRun& run) {
     run.record.steps[7].loss = std::numeric_limits<float>::quiet_NaN();
   });
-  expect(report.equivalence, Verdict::kNotReproduced, "not_equivalent");
+  expect(report.equivalence, Verdict::kInvalid, "non_finite");
   EXPECT_THAT(report.equivalence.message, HasSubstr("not finite"));
 }
 

@@ -1,0 +1,93 @@
+#include "bench/power_table.h"
+
+#include <map>
+
+#include "bench/power_trials.h"
+#include "harness/report/text.h"
+#include "harness/stats/binomial.h"
+
+namespace twinrun::bench {
+namespace {
+
+using harness::number_text;
+using nlohmann::json;
+
+struct Counts {
+  std::int64_t trials = 0, neutral = 0, found = 0, named = 0;
+};
+
+std::string share(std::int64_t count, std::int64_t of) {
+  if (of == 0) return "-";
+  const harness::Interval interval = harness::binomial_interval(count, of, 0.95);
+  return std::to_string(count) + " of " + std::to_string(of) + " (" +
+         number_text("%.1f", 100 * interval.low) + " to " +
+         number_text("%.1f", 100 * interval.high) + " %)";
+}
+
+bool found(const json& line) { return line.at("verdict") != "REPRODUCED"; }
+
+/// In runs that promise no bits: not green is no alarm, NOT_REPRODUCED is.
+bool alarmed(const json& line) {
+  return line.contains("calibration") ? line.at("verdict") == "NOT_REPRODUCED" : found(line);
+}
+
+std::string clean_rows(const std::vector<json>& lines, bool noisy) {
+  std::int64_t clean = 0, alarms = 0, outside = 0, not_equivalent = 0, green = 0;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    if (lines[i].at("fault") != "") continue;
+    ++clean;
+    alarms += alarmed(lines[i]) ? 1 : 0;
+    green += lines[i].at("verdict") == "REPRODUCED" ? 1 : 0;
+    outside += lines[i].value("outside", false) ? 1 : 0;
+    not_equivalent += lines[i].value("equivalence", "") == "not_equivalent" ? 1 : 0;
+  }
+  const auto bound = [&](std::int64_t count) {
+    return clean == 0
+               ? std::string("-")
+               : std::to_string(count) + " of " + std::to_string(clean) + ", below " +
+                     number_text("%.2g", 100 * harness::binomial_upper(count, clean, 0.95)) + " %";
+  };
+  std::string text = "| clean pairs | false alarms, upper bound at 95 % |\n|---|---|\n";
+  if (!noisy) return text + "| every bit the same | " + bound(alarms) + " |\n";
+  return text + "| the second run outside the envelope | " + bound(outside) +
+         " |\n| final loss not equivalent | " + bound(not_equivalent) +
+         " |\n| NOT_REPRODUCED for any reason, either run | " + bound(alarms) +
+         " |\n\nREPRODUCED: " + share(green, clean) + "; what is neither is INCONCLUSIVE.\n";
+}
+
+std::string fault_rows(const std::vector<json>& lines) {
+  std::map<std::string, Counts> counts;
+  for (std::size_t i = 1; i < lines.size(); ++i) {
+    const auto fault = lines[i].at("fault").get<std::string>();
+    if (fault.empty()) continue;
+    Counts& count = counts[fault.substr(0, fault.find('@'))];
+    ++count.trials;
+    const bool neutral = lines[i].at("bit_neutral").get<bool>();
+    count.neutral += neutral ? 1 : 0;
+    const bool seen = lines[i].contains("calibration") ? alarmed(lines[i]) : found(lines[i]);
+    count.found += !neutral && seen ? 1 : 0;
+    count.named += !neutral && seen && lines[i].at("named").get<bool>() ? 1 : 0;
+  }
+  std::string text =
+      "| fault | trials | changed no bit | found | found, and cause and step named |\n"
+      "|---|---|---|---|---|\n";
+  for (const CataloguedFault& fault : fault_catalogue()) {
+    const auto entry = counts.find(fault.kind);
+    if (entry == counts.end()) continue;
+    const Counts& count = entry->second;
+    const std::int64_t changed = count.trials - count.neutral;
+    text += "| `" + fault.kind + "` | " + std::to_string(count.trials) + " | " +
+            std::to_string(count.neutral) + " | " + share(count.found, changed) + " | " +
+            share(count.named, changed) + " |\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string power_table(const std::vector<json>& lines) {
+  const bool noisy = lines.at(0).at("study") == "statistical";
+  return clean_rows(lines, noisy) + "\n" + fault_rows(lines);
+}
+
+}  // namespace twinrun::bench

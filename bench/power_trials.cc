@@ -1,0 +1,206 @@
+#include "bench/power_trials.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+
+#include "harness/cli/execute.h"
+#include "harness/cli/judge.h"
+#include "harness/cli/resolve.h"
+#include "harness/cli/statistics_runs.h"
+#include "harness/protocol/append_file.h"
+#include "harness/stats/random.h"
+
+namespace twinrun::bench {
+namespace {
+
+namespace fs = std::filesystem;
+using harness::JudgedRun;
+using nlohmann::json;
+
+bool one_of(const std::string& word, const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+const CataloguedFault& catalogued(const std::string& fault) {
+  const std::string kind = fault.substr(0, fault.find('@'));
+  const auto& list = fault_catalogue();
+  return *std::find_if(list.begin(), list.end(),
+                       [&](const CataloguedFault& known) { return known.kind == kind; });
+}
+
+std::int64_t step_of(const std::string& fault) {
+  return std::stoll(fault.substr(fault.find('@') + 1));
+}
+
+/// Whether what was found is what was planted: its field (or the reason of the verdict), its step.
+bool cause_named(const CataloguedFault& wanted, std::int64_t step, const json& found) {
+  if (!wanted.reason.empty()) return found.at("reason") == wanted.reason;
+  if (!found.at("field").is_string() || !found.at("step").is_number_integer()) return false;
+  const auto at = found.at("step").get<std::int64_t>();
+  return one_of(found.at("field"), wanted.fields) && (wanted.later ? at >= step : at == step);
+}
+
+bool same_file(const fs::path& a, const fs::path& b) {
+  return fs::exists(a) && fs::exists(b) && protocol::read_file(a) == protocol::read_file(b);
+}
+
+JudgedRun execute(const std::string& name, const fs::path& dir, int nuisance,
+                  const std::vector<std::string>& faults, const harness::ResolvedCase& resolved) {
+  return harness::execute_run(
+      {name, dir, resolved.config, faults, harness::nuisance_of_run(nuisance)}, resolved, true);
+}
+
+/// Of runs that promise no bits: the p-value of the second, where it lies worst, how its metrics
+/// stand to those of the first.
+void add_statistics(const harness::VerdictReport& report, json& line) {
+  const auto& statistics = report.statistics;
+  if (statistics.calibration.reason == "not_asked") return;
+  line["calibration"] = statistics.calibration.reason;
+  line["equivalence"] = statistics.equivalence.reason;
+  if (statistics.candidates.size() < 2) return;
+  const auto& found = statistics.candidates[1];
+  line["p"] = found.p;
+  line["outside"] = !(found.p > statistics.settings.alpha);
+  line["worst"] = {{"window", found.worst.window},
+                   {"channel", found.worst.channel},
+                   {"part", found.worst.part},
+                   {"step", found.worst.step}};
+}
+
+}  // namespace
+
+const std::vector<CataloguedFault>& fault_catalogue() {
+  static const std::vector<CataloguedFault> list = {
+      {.kind = "seed", .fields = {"adapter"}, .first_step = 0},
+      {.kind = "data-order", .fields = {"samples"}},
+      {.kind = "skip-batch", .fields = {"samples"}},
+      {.kind = "duplicate-batch", .fields = {"samples"}, .first_step = 2},
+      {.kind = "tokenizer", .fields = {"batch"}},
+      {.kind = "loss-mask", .fields = {"batch"}},
+      {.kind = "dropout-unseeded", .fields = {"loss", "grad", "rng"}},
+      {.kind = "lora-alpha", .fields = {"loss", "grad"}},
+      {.kind = "stale-checkpoint", .fields = {"loss", "grad"}, .first_step = 2},
+      {.kind = "accumulation", .fields = {"loss"}, .accumulates = true},
+      {.kind = "lr-0.1", .fields = {"lr"}},
+      {.kind = "lr", .fields = {"lr"}},
+      {.kind = "lr-5", .fields = {"lr"}},
+      {.kind = "weight-decay", .fields = {"adapter"}},
+      {.kind = "beta2", .fields = {"adapter", "optimizer"}},
+      {.kind = "eps", .fields = {"adapter"}},
+      {.kind = "no-clipping", .fields = {"adapter"}, .later = true},
+      {.kind = "loss-ulp", .fields = {"loss"}},
+      {.kind = "grad-ulp", .fields = {"grad"}},
+      {.kind = "adapter-ulp", .fields = {"adapter"}},
+      {.kind = "base-bit", .fields = {"loss", "grad", "base"}, .later = true},
+      {.kind = "nan", .fields = {"loss"}},
+      {.kind = "constant", .fields = {"adapter"}, .first_step = 0},
+      {.kind = "drop-line", .reason = "missing_step"},
+      {.kind = "truncate", .reason = "incomplete"},
+      {.kind = "crash", .reason = "trainer_killed"}};
+  return list;
+}
+
+std::vector<PowerCase> power_cases(bool noisy) {
+  const std::string data =
+      noisy ? "data: {synthetic: {samples: 480, length: 16, vocab_size: 97, seed: 3}}\n"
+            : "data: {synthetic: {samples: 96, length: 16, vocab_size: 97, seed: 3}}\n";
+  const std::string steps = noisy ? "60" : "12";
+  const std::string mode =
+      noisy ? "numerics: fast\nshuffle_reductions: 5\n" : "numerics: deterministic\n";
+  const auto yaml = [&](const std::string& name, const std::string& lora,
+                        const std::string& train) {
+    return "schema: 1\nname: " + name + "\nmodel: {config: " + name +
+           ".json, init: random, seed: 7, dtype: float32}\n" + data + "lora: {" + lora +
+           ", target_modules: all-linear}\ntrain: {steps: " + steps + ", " + train +
+           "}\nseed: 1\n" + mode + "device: cpu\nthreads: 1\n";
+  };
+  return {{"plain",
+           yaml("plain", "rank: 4, alpha: 8, dropout: 0.1",
+                "batch_size: 4, max_grad_norm: 0.5, optimizer: {lr: 1.0e-2}"),
+           false},
+          {"accumulating",
+           yaml("accumulating", "rank: 2, alpha: 4, dropout: 0.05",
+                "batch_size: 2, gradient_accumulation: 2, optimizer: {lr: 5.0e-3, weight_decay: "
+                "0.01, beta2: 0.99}, schedule: {name: cosine, warmup_steps: 2}"),
+           true},
+          {"grouped",
+           yaml("grouped", "rank: 8, alpha: 8, dropout: 0.2",
+                "batch_size: 2, gradient_accumulation: 3, max_grad_norm: 0.3, optimizer: {lr: "
+                "2.0e-3, eps: 1.0e-6}, schedule: {name: linear}"),
+           true}};
+}
+
+std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, bool noisy,
+                               std::uint64_t seed) {
+  constexpr std::int64_t kSteps = 12, kNoisySteps = 60;
+  const std::vector<PowerCase> cases = power_cases(noisy);
+  harness::Random random(seed);
+  std::vector<Trial> trials;
+  const auto add = [&](const CataloguedFault* fault) {
+    std::vector<const PowerCase*> fitting;
+    for (const PowerCase& power_case : cases) {
+      if (fault == nullptr || !fault->accumulates || power_case.accumulates) {
+        fitting.push_back(&power_case);
+      }
+    }
+    Trial trial;
+    trial.number = static_cast<std::int64_t>(trials.size());
+    trial.power_case = fitting[random.below(static_cast<std::uint32_t>(fitting.size()))]->name;
+    trial.seed = noisy ? 1 : 1 + random.below(1'000'000);
+    const std::int64_t last = noisy ? kNoisySteps : kSteps;
+    if (fault != nullptr) {
+      const std::int64_t step =
+          fault->first_step == 0
+              ? 0
+              : fault->first_step +
+                    random.below(static_cast<std::uint32_t>(last - fault->first_step + 1));
+      trial.fault = fault->kind + "@" + std::to_string(step);
+    }
+    trials.push_back(std::move(trial));
+  };
+  for (std::int64_t i = 0; i < std::max(clean, each); ++i) {
+    if (i < clean) add(nullptr);
+    if (i >= each) continue;
+    for (const CataloguedFault& fault : fault_catalogue()) add(&fault);
+  }
+  return trials;
+}
+
+json run_trial(const Trial& trial, const harness::ResolvedCase& resolved, const fs::path& work,
+               const fs::path& calibrations) {
+  fs::remove_all(work);
+  const std::string tag = std::to_string(trial.number);
+  const std::vector<std::string> faults =
+      trial.fault.empty() ? std::vector<std::string>{} : std::vector<std::string>{trial.fault};
+  harness::JudgeInput input;
+  input.base = input.statistics = work;
+  input.without_controls = true;
+  input.runs.push_back(execute("a" + tag, work / "a", 0, {}, resolved));
+  input.runs.push_back(execute("b" + tag, work / "b", 1, faults, resolved));
+  if (!harness::promises_bits(input.runs) && harness::all_intact(input.runs)) {
+    harness::run_windows(resolved, calibrations, work, input.runs, {{}, faults}, true);
+  }
+  const harness::VerdictReport report = harness::judge(input);
+  const auto& first = report.comparisons.at(0).comparison.first;
+  json line = {{"trial", trial.number},
+               {"case", trial.power_case},
+               {"seed", trial.seed},
+               {"fault", trial.fault},
+               {"verdict", to_string(report.verdict)},
+               {"reason", report.checks.at(0).reason},
+               {"field", first ? json(first->field) : json()},
+               {"step", first ? json(first->step) : json()}};
+  add_statistics(report, line);
+  // Every digest the same: the fault changed nothing that there is.
+  line["bit_neutral"] =
+      !trial.fault.empty() && same_file(work / "a" / "steps.jsonl", work / "b" / "steps.jsonl");
+  line["named"] =
+      !trial.fault.empty() && cause_named(catalogued(trial.fault), step_of(trial.fault), line);
+  fs::remove_all(work);
+  return line;
+}
+
+}  // namespace twinrun::bench
