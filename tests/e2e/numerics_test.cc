@@ -95,9 +95,10 @@ TEST_F(NumericsTest, ShuffledReductionsGiveEachRunRoundingNoiseOfItsOwn) {
             read_json("out/b/config.json").at("launch").at("shuffle_reductions"));
   const auto loss_a = losses(a), loss_b = losses(b);
   ASSERT_EQ(loss_a.size(), 3u);
-  EXPECT_NE(loss_a, loss_b);
   for (std::size_t i = 0; i < loss_a.size(); ++i) {
+    // A mean over a few tokens may round to the same float32; gradients and norm do not.
     EXPECT_NEAR(loss_a[i], loss_b[i], 1e-4 * loss_a[i]);
+    EXPECT_NE(json::parse(a[i + 2]).at("grad"), json::parse(b[i + 2]).at("grad"));
     for (const char* same : {"samples", "batch", "lr", "tokens", "loss_tokens", "rng"}) {
       EXPECT_EQ(json::parse(a[i + 2]).at(same), json::parse(b[i + 2]).at(same)) << same;
     }

@@ -47,7 +47,7 @@ class Session {
  private:
   /// Planted faults that strike before a step, or change what it works with.
   void plant_faults(std::int64_t step, StepDigests& digests);
-  /// Planted fault `stale-checkpoint`: keeps the state of an earlier step, and at its own goes back.
+  /// Planted fault `stale-checkpoint`: keeps the state of an earlier step and goes back to it.
   void plant_stale_checkpoint(std::int64_t step);
   /// Rows of the step's micro-batches, with the planted faults of the sampler.
   std::vector<std::vector<Row>> draw_rows(std::int64_t step);
