@@ -26,8 +26,8 @@ struct RecordPosition {
   Digest chain{};           ///< chain value of the last of them
 };
 
-/// A place in tensors.jsonl between two lines. The file has no chain, hence the digest.
-struct TensorsPosition {
+/// A place between two lines of a file that has no chain, hence the digest.
+struct FilePosition {
   std::uint64_t bytes = 0;
   Digest sha256{};  ///< of these bytes
 };

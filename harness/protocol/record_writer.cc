@@ -3,7 +3,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <fstream>
+#include <array>
 #include <stdexcept>
 
 #include "harness/protocol/canonical_json.h"
@@ -13,36 +13,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Open = AppendFile::Open;
-
-[[noreturn]] void diverge(const std::string& what, const AppendFile& file) {
-  throw ResumeDiverged(
-      "resume_diverged: " + what +
-      ", computed again, is not what the run wrote before: " + file.path().filename().string() +
-      ", byte " + std::to_string(file.position()) + "; nothing was overwritten");
-}
-
-/// A hasher that has taken the first `position.bytes` bytes of `file`.
-Sha256 hash_prefix(const fs::path& file, const TensorsPosition& position) {
-  Sha256 hasher;
-  std::ifstream stream(file, std::ios::binary);
-  std::vector<char> window(std::size_t{1} << 20);
-  for (std::uint64_t left = position.bytes; left > 0;) {
-    stream.read(window.data(),
-                static_cast<std::streamsize>(std::min<std::uint64_t>(left, window.size())));
-    const auto got = static_cast<std::size_t>(stream.gcount());
-    if (got == 0) {
-      throw ResumeRefused(file.string() + ": has fewer than the " + std::to_string(position.bytes) +
-                          " bytes that it had at the checkpoint");
-    }
-    hasher.update(std::string_view(window.data(), got));
-    left -= got;
-  }
-  if (position.bytes > 0 && hasher.so_far() != position.sha256) {
-    throw ResumeRefused(file.string() + ": its first " + std::to_string(position.bytes) +
-                        " bytes are not those that it had at the checkpoint");
-  }
-  return hasher;
-}
 
 }  // namespace
 
@@ -88,12 +58,10 @@ Digest RecordWriter::end(const RecordEnd& end) {
   return chain_;
 }
 
-TensorsWriter::TensorsWriter(const fs::path& run_dir)
-    : file_(run_dir / "tensors.jsonl", Open::kNew) {}
+TensorsWriter::TensorsWriter(const fs::path& run_dir) : file_(run_dir / "tensors.jsonl") {}
 
-TensorsWriter::TensorsWriter(const fs::path& run_dir, const TensorsPosition& position)
-    : hasher_(hash_prefix(run_dir / "tensors.jsonl", position)),
-      file_(run_dir / "tensors.jsonl", Open::kContinue, position.bytes) {}
+TensorsWriter::TensorsWriter(const fs::path& run_dir, const FilePosition& position)
+    : file_(run_dir / "tensors.jsonl", position) {}
 
 void TensorsWriter::write(std::int64_t step, const TensorGroup& group) {
   std::string line = "{\"step\":" + std::to_string(step) + ",\"group\":";
@@ -105,12 +73,7 @@ void TensorsWriter::write(std::int64_t step, const TensorGroup& group) {
     line += ",\"" + to_hex(group.tensors[i].second) + "\"]";
   }
   line += "]}\n";
-  if (!file_.append(line)) diverge("step " + std::to_string(step) + ", " + group.group, file_);
-  hasher_.update(line);
-}
-
-void TensorsWriter::end() {
-  if (!file_.at_end()) diverge("the end", file_);
+  file_.append(line, "step " + std::to_string(step) + ", " + group.group);
 }
 
 std::string random_run_id() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/protocol/append_file.h"
+#include "harness/protocol/hashed_file.h"
 #include "harness/protocol/record.h"
 #include "harness/protocol/record_resume.h"
 #include "harness/protocol/tensor_digest.h"
@@ -64,19 +65,18 @@ class TensorsWriter {
   explicit TensorsWriter(const std::filesystem::path& run_dir);
   /// Continues the file at `position`; cuts a torn last line. Throws ResumeRefused if the bytes
   /// before it are not there or have another digest.
-  TensorsWriter(const std::filesystem::path& run_dir, const TensorsPosition& position);
+  TensorsWriter(const std::filesystem::path& run_dir, const FilePosition& position);
 
   void write(std::int64_t step, const TensorGroup& group);
   /// Throws ResumeDiverged if lines are left that were not said again.
-  void end();
+  void end() const { file_.require_end("the end"); }
 
   /// Behind the last line said.
-  TensorsPosition position() const { return {file_.position(), hasher_.so_far()}; }
+  FilePosition position() const { return file_.position(); }
   void sync() { file_.sync(); }
 
  private:
-  Sha256 hasher_;
-  AppendFile file_;
+  HashedFile file_;
 };
 
 /// 128 random bits from the kernel, as 32 hex digits.

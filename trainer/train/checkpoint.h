@@ -25,7 +25,7 @@ struct CheckpointState {
   CheckpointOwner owner;
   std::int64_t step = 0;
   protocol::RecordPosition record;    ///< behind the step's line
-  protocol::TensorsPosition tensors;  ///< behind its lines; zero bytes without tensors.jsonl
+  protocol::FilePosition tensors;  ///< behind its lines; zero bytes without tensors.jsonl
   double beta1_power = 1, beta2_power = 1;
   std::uint64_t dropout_seed = 0, shuffle_seed = 0;
   std::int64_t dropout_draws = 0;

@@ -57,7 +57,7 @@ void Recorder::sync() {
 }
 
 RecordResume Recorder::position() const {
-  return {writer_.position(), tensors_ ? tensors_->position() : protocol::TensorsPosition{}};
+  return {writer_.position(), tensors_ ? tensors_->position() : protocol::FilePosition{}};
 }
 
 std::vector<protocol::NamedDigest> Recorder::base_digests() const {

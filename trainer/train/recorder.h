@@ -16,7 +16,7 @@ namespace twinrun::trainer {
 /// Where a run that is resumed goes on in its files: nothing for their beginning.
 struct RecordResume {
   std::optional<protocol::RecordPosition> record;
-  protocol::TensorsPosition tensors;
+  protocol::FilePosition tensors;
 };
 
 /// Writes a run's steps.jsonl, tensors.jsonl and timings.jsonl. On a GPU a step's line is written

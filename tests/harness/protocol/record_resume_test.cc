@@ -178,7 +178,7 @@ class TensorsResume : public testing::Test {
   }
   void go_on(const std::string& text, std::int64_t step) const {
     folder_.write("tensors.jsonl", text);
-    TensorsWriter writer(folder_.path(), step == 0 ? TensorsPosition{} : behind_[step - 1]);
+    TensorsWriter writer(folder_.path(), step == 0 ? FilePosition{} : behind_[step - 1]);
     while (++step <= 3) {
       for (const auto& group : groups(step)) writer.write(step, group);
       EXPECT_EQ(writer.position().bytes, behind_[step - 1].bytes);
@@ -189,7 +189,7 @@ class TensorsResume : public testing::Test {
   std::string now() const { return test::read_file(folder_.path() / "tensors.jsonl"); }
 
   const test::TempFolder folder_;
-  std::vector<TensorsPosition> behind_;
+  std::vector<FilePosition> behind_;
   std::string text_;
 };
 
