@@ -7,12 +7,15 @@
 #include <vector>
 
 #include "harness/protocol/record.h"
+#include "harness/protocol/sealed_file.h"
 
 namespace twinrun::protocol {
 
 /// Version of inference.jsonl, the outputs of a run or a reference; docs/protocol.md section 10.
 inline constexpr int kInferenceSchema = 1;
 inline constexpr const char* kInferenceFormat = "twinrun-inference";
+inline constexpr SealedFormat kInferenceSeal = {kInferenceFormat, kInferenceSchema, "prompts",
+                                                "inference outputs"};
 
 /// What config.json's `launch.inference` may leave out.
 inline constexpr std::int64_t kInferenceNewTokens = 32, kInferenceBatchSize = 8, kInferenceTop = 20;

@@ -8,6 +8,7 @@
 
 #include "harness/protocol/inference.h"
 #include "harness/protocol/record_reader.h"
+#include "harness/protocol/sealed_file.h"
 
 namespace twinrun::protocol {
 
@@ -28,24 +29,9 @@ struct InferenceFile {
   std::vector<PromptOutput> outputs;  ///< at least one
 };
 
-/// Why it does not hold.
-///
-///  missing, unreadable   no such file; the file system says so
-///  malformed             no such format, or a line that was written wrong
-///  newer_schema          a schema that this program does not know
-///  incomplete            no end line, torn line, no prompt
-///  digest_mismatch       bytes before the end line are not those that it was written behind
-///  missing_prompt, repeated_prompt, extra_line
-///                        though the digest holds
-struct InferenceProblem {
-  std::string reason;
-  std::int64_t line = 0;  ///< one-based; 0: of the whole file
-  std::string what;       ///< for people
-  /// "FILE:LINE: what", or "FILE: what".
-  std::string at(const std::filesystem::path& file) const;
-  /// Whether the file is damaged, rather than written wrong: incomplete, digest_mismatch.
-  bool damaged() const;
-};
+/// Why it does not hold: the reasons of FileProblem, `malformed` for any line that was written
+/// wrong, and, though the digest holds, `missing_prompt`, `repeated_prompt`, `extra_line`.
+using InferenceProblem = FileProblem;
 
 std::variant<InferenceFile, InferenceProblem> read_inference(const std::filesystem::path& file);
 

@@ -5,22 +5,6 @@
 namespace twinrun::protocol {
 namespace {
 
-void append_key(std::string& out, const char* key) { out.append(",\"").append(key).append("\":"); }
-
-void append_text(std::string& out, const char* key, const std::string& text) {
-  append_key(out, key);
-  append_json_string(out, text);
-}
-
-void append_text(std::string& out, const char* key, const std::optional<std::string>& text) {
-  append_key(out, key);
-  if (text) {
-    append_json_string(out, *text);
-  } else {
-    out += "null";
-  }
-}
-
 /// `[a,b,...]`, `append` writing each.
 template <typename Value, typename Append>
 void append_list(std::string& out, const std::vector<Value>& values, Append append) {
@@ -138,9 +122,8 @@ std::string format_inference(const InferenceHeader& header,
                              const std::vector<PromptOutput>& outputs) {
   std::string text = format_inference_header(header) + '\n';
   for (const auto& output : outputs) text += format_inference_prompt(output) + '\n';
-  const auto digest = to_hex(sha256(text));
-  return text + "{\"end\":true,\"prompts\":" + std::to_string(outputs.size()) + ",\"sha256\":\"" +
-         digest + "\"}\n";
+  return text +
+         sealing_line(kInferenceSeal, static_cast<std::int64_t>(outputs.size()), sha256(text));
 }
 
 }  // namespace twinrun::protocol

@@ -75,4 +75,20 @@ void append_sample_id(std::string& out, const SampleId& id) {
   }
 }
 
+void append_key(std::string& out, const char* key) { out.append(",\"").append(key).append("\":"); }
+
+void append_text(std::string& out, const char* key, const std::string& text) {
+  append_key(out, key);
+  append_json_string(out, text);
+}
+
+void append_text(std::string& out, const char* key, const std::optional<std::string>& text) {
+  append_key(out, key);
+  if (text) {
+    append_json_string(out, *text);
+  } else {
+    out += "null";
+  }
+}
+
 }  // namespace twinrun::protocol

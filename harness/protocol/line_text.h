@@ -1,12 +1,13 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "harness/protocol/record.h"
 
 namespace twinrun::protocol {
 
-// What the lines of steps.jsonl and inference.jsonl have in common.
+// What the lines of steps.jsonl, inference.jsonl and eval.jsonl have in common.
 
 /// Appends the IEEE 754 bits in lower-case hex, most significant digit first, without quotes.
 void append_bits(std::string& out, float value);
@@ -26,5 +27,10 @@ bool same_bits(float a, float b);
 std::string to_string(Promise promise);
 
 void append_sample_id(std::string& out, const SampleId& id);
+
+/// Append `,"key":`, and with it a text in quotes or null.
+void append_key(std::string& out, const char* key);
+void append_text(std::string& out, const char* key, const std::string& text);
+void append_text(std::string& out, const char* key, const std::optional<std::string>& text);
 
 }  // namespace twinrun::protocol
