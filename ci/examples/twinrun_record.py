@@ -8,6 +8,8 @@ but torch.
         recorder.before_update(batch)         # gradient and batch as used, before clipping
         ...                                   # clip, optimizer.step(), scheduler.step()
         recorder.step(loss, samples=ids, tokens=n, loss_tokens=m)
+        if recorder.evaluation_is_due():
+            recorder.evaluation(rows)         # of the held-out file, where the case names one
     recorder.finish()
 
 `trainable` and `frozen` map names to tensors; `batch` maps input_ids, labels and attention_mask
@@ -217,6 +219,7 @@ class Recorder:
         with open(config_path, encoding="utf-8") as file:
             config = json.load(file)
         self.identity, self.launch = config["identity"], config["launch"]
+        self.judgement = config["judgement"]
         self.run_dir = run_dir
         self.trainable, self.frozen, self.optimizer = trainable, frozen, optimizer
         self.steps = self.identity["train"]["steps"]
@@ -262,6 +265,7 @@ class Recorder:
             "head": None,
             "files": {},
         }
+        self.evaluation_file = self.evaluated = None
         self._write_manifest()
         header = dump(
             {
@@ -343,6 +347,40 @@ class Recorder:
         )
         self.used = None
 
+    def evaluation_is_due(self):
+        """Whether the case asks for an evaluation after the step that was written last."""
+        if "evaluation" not in self.launch or self.number == 0:
+            return False
+        every = self.launch.get("eval_every", 0)
+        return self.number == self.last_step or (every > 0 and self.number % every == 0)
+
+    def evaluation(self, rows):
+        """Writes an evaluation of the held-out file, all its rows in their order, to eval.jsonl.
+
+        A row is a mapping of `id`, `category` (or None), `tokens` (labelled ones), `nll` (sum of
+        their negative log-likelihoods in nats), `reference`, and where launch.evaluation asks for
+        answers `answer` and `finish` (stop or length). docs/protocol.md, section 13.
+        """
+        if self.evaluation_file is None:
+            self._begin_evaluation(len(rows))
+        for index, row in enumerate(rows):
+            line = dump(
+                {
+                    "step": self.number,
+                    "item": index,
+                    "id": row["id"],
+                    "category": row.get("category"),
+                    "tokens": int(row["tokens"]),
+                    "nll": float64(float(row["nll"])),
+                    "answer": row.get("answer"),
+                    "reference": row["reference"],
+                    "finish": row.get("finish"),
+                }
+            )
+            self.evaluated[0] += 1
+            self.evaluated[1].update(line.encode() + b"\n")
+            self._write(self.evaluation_file, line)
+
     def finish(self):
         """Saves the adapter, ends the record and says so in the manifest."""
         self._append(
@@ -353,6 +391,8 @@ class Recorder:
         save_safetensors(self._path("adapter/adapter_model.safetensors"), self.trainable)
         if self.tensors_file is not None:
             self.manifest["files"]["tensors.jsonl"] = file_digest(self._path("tensors.jsonl"))
+        if self.evaluation_file is not None:
+            self._end_evaluation()
         self.manifest["head"] = self.chain.hex()
         self._end("complete", None)
 
@@ -399,6 +439,36 @@ class Recorder:
         line = dump(fields)[:-1]
         self.chain = sha256(self.chain + line.encode()).digest()
         self._write(self.file, f'{line},"chain":"{self.chain.hex()}"}}')
+
+    def _begin_evaluation(self, items):
+        launch, judged = self.launch["evaluation"], self.judgement["evaluation"]
+        header = dump(
+            {
+                "schema": 1,
+                "format": "twinrun-eval",
+                "identity": self.manifest["identity"],
+                "data": judged["sha256"],
+                "items": items,
+                "every": self.launch.get("eval_every", 0),
+                "last": self.last_step,
+                "max_new_tokens": launch["max_new_tokens"],
+                "batch_size": launch["batch_size"],
+                "max_length": launch["max_length"],
+            }
+        )
+        self.evaluation_file = os.open(
+            self._path("eval.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666
+        )
+        self.evaluated = [0, sha256(header.encode() + b"\n")]  # lines, and what they hash to
+        self._write(self.evaluation_file, header)
+
+    def _end_evaluation(self):
+        lines, hasher = self.evaluated
+        self._write(
+            self.evaluation_file, dump({"end": True, "lines": lines, "sha256": hasher.hexdigest()})
+        )
+        os.fsync(self.evaluation_file)
+        self.manifest["files"]["eval.jsonl"] = file_digest(self._path("eval.jsonl"))
 
     def _group(self, group, tensors, when=None):
         digests = {name: tensor_digest(tensor) for name, tensor in tensors.items()}

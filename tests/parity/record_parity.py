@@ -203,6 +203,54 @@ class Record(unittest.TestCase):
                 tool("run", run).startswith("EVIDENCE_INVALID adapter_replaced"), tool("run", run)
             )
 
+    def test_evaluations_are_those_of_a_whole_file(self):
+        record = record_module()
+        with tempfile.TemporaryDirectory() as folder:
+            settings = {"max_new_tokens": 4, "batch_size": 2, "max_length": 64}
+            config = os.path.join(folder, "config.json")
+            with open(config, "w", encoding="utf-8") as file:
+                json.dump(
+                    {
+                        "identity": {"schema": 1, "numerics": "fast", "train": {"steps": 3}},
+                        "judgement": {
+                            "evaluation": {"sha256": "b" * 64, "every": 2, **settings},
+                        },
+                        "launch": {"eval_every": 2, "evaluation": {"path": "rows", **settings}},
+                    },
+                    file,
+                )
+            weight = torch.nn.Parameter(torch.ones(2))
+            optimizer = torch.optim.AdamW([weight])
+            row = {"id": "a", "category": "c", "tokens": 3, "reference": "Lima"}
+            row |= {"answer": "caf\u00e9 \"", "finish": "stop"}
+            due = []
+            with record.Recorder(config, folder, {"w": weight}, {}, optimizer) as recorder:
+                recorder.step_zero()
+                self.assertFalse(recorder.evaluation_is_due())
+                for number in range(1, recorder.last_step + 1):
+                    weight.grad = torch.ones(2)
+                    recorder.before_update({"input_ids": torch.ones(1, 2)})
+                    recorder.step(1.0, samples=[number], tokens=2, loss_tokens=1)
+                    if recorder.evaluation_is_due():
+                        due.append(number)
+                        other = {**row, "id": 1, "nll": 2.75, "category": None}
+                        recorder.evaluation([{**row, "nll": 0.1}, other])
+                recorder.finish()
+            self.assertEqual(due, [2, 3])
+            path = os.path.join(folder, "eval.jsonl")
+            # As a reader and a writer in C++ have it, byte for byte.
+            with open(path, encoding="utf-8") as file:
+                self.assertEqual(tool("eval", path), file.read())
+            of_line = validator(ARGUMENTS.source, "eval")
+            with open(path, encoding="utf-8") as file:
+                lines = [json.loads(line) for line in file]
+            for line in lines:
+                of_line.validate(line)
+                for key in line:
+                    self.assertFalse(of_line.is_valid({k: v for k, v in line.items() if k != key}))
+                    self.assertFalse(of_line.is_valid({**line, key: {}}))
+                self.assertFalse(of_line.is_valid({**line, "extra": 1}))
+
     def test_a_loop_that_fails_says_so(self):
         record = record_module()
         with tempfile.TemporaryDirectory() as folder:
