@@ -70,10 +70,15 @@ protocol::RunConfig config_to_resume(const protocol::RunConfig& config, const fs
                         differences_text(config.identity, run.identity));
   }
   const auto of = [](const json& launch, const char* key) { return launch.value(key, json()); };
-  const json now = {{"record", of(config.launch, "record")}},
-             then = {{"record", of(run.launch, "record")}};
+  // What the run's files have in them, besides what follows from the identity.
+  const auto contents = [&](const protocol::RunConfig& one) {
+    return json{{"record", of(one.launch, "record")},
+                {"evaluation", of(one.judgement, "evaluation")}};
+  };
+  const json now = contents(config), then = contents(run);
   if (now != then) {
-    refuse(run_dir, "cannot go on with another record: " + differences_text(now, then));
+    refuse(run_dir,
+           "cannot go on with another record or evaluation: " + differences_text(now, then));
   }
   protocol::RunConfig resumed = config;
   for (const char* own : {"run", "stop_after"}) resumed.launch[own] = of(run.launch, own);

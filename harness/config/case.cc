@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "harness/config/case_evaluation.h"
 #include "harness/config/case_files.h"
 #include "harness/config/case_inference.h"
 #include "harness/config/case_sections.h"
@@ -22,11 +23,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::int64_t kThreadsMax = 4096;
-
-json zero_until_built(const YamlNode& node) {
-  if (integer(0)(node) != 0) fail_at(node, "is not built yet: leave it 0");
-  return 0;
-}
 
 json read_optimizer(const YamlNode& node, const CaseContext& context) {
   const NumberRange beta = {.low = 0, .high = 1, .high_open = true};
@@ -60,7 +56,7 @@ TrainPart read_train(const YamlNode& node, const CaseContext& context) {
       {"optimizer", [&](const YamlNode& n) { return read_optimizer(n, context); }, {}},
       {"schedule", [&](const YamlNode& n) { return read_schedule(n, context); },
        json{{"name", "constant"}, {"warmup_steps", 0}}}};
-  const std::vector<Field> launch = {{"eval_every", zero_until_built, 0},
+  const std::vector<Field> launch = {{"eval_every", integer(0, kCountMax), 0},
                                      {"checkpoint_every", integer(0, kCountMax), 0},
                                      {"activation_checkpointing", boolean(), false}};
   std::vector<std::string> keys = {"steps"};
@@ -207,6 +203,18 @@ void read_shuffle_reductions(const Section& root, const json& numerics, json& la
   launch["shuffle_reductions"] = integer(0)(*node);
 }
 
+void read_evaluation(const Section& root, const fs::path& folder, protocol::RunConfig& config) {
+  const auto every = config.launch.at("eval_every").get<std::int64_t>();
+  if (const YamlNode* node = root.find("evaluation")) {
+    EvaluationPart part = read_evaluation_section(*node, folder, config.identity, every);
+    config.launch["evaluation"] = std::move(part.launch);
+    config.judgement["evaluation"] = std::move(part.judgement);
+  } else if (every != 0) {
+    fail_at(*root.require("train").find("eval_every"),
+            "evaluates a held-out file, and there is no `evaluation:` that names one");
+  }
+}
+
 /// The rest of `launch`.
 void read_launch(const Section& root, const ResolvedCase& resolved, json& launch) {
   launch.update(read_fields(root,
@@ -233,7 +241,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   for (const std::string& assignment : options.overrides) apply_override(tree, assignment);
   const Section root(tree, {"schema", "name", "model", "data", "lora", "train", "seed", "seeds",
                             "numerics", "device", "threads", "isa", "shuffle_reductions", "record",
-                            "inference", "statistics", "verify", "trainer"});
+                            "evaluation", "inference", "statistics", "verify", "trainer"});
   ResolvedCase resolved;
   resolved.case_file = fs::absolute(case_file).lexically_normal();
   CaseContext context{.folder = resolved.case_file.parent_path()};
@@ -257,6 +265,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   resolved.controls = verify.at("controls").get<bool>();
   resolved.step_timeout_s = verify.at("step_timeout_s").get<double>();
   read_launch(root, resolved, resolved.config.launch);
+  read_evaluation(root, context.folder, resolved.config);
   // Of a mode that promises no bits the margins stand, whether they were written down or not.
   if (root.has("statistics") || identity["numerics"] == "fast") {
     resolved.config.judgement["statistics"] = read_statistics_section(
@@ -279,6 +288,8 @@ protocol::RunConfig seed_plus_one(const protocol::RunConfig& config) {
   };
   next(control.identity.at("seed"));
   for (json& seed : control.identity.at("seeds")) next(seed);
+  // It has to differ, and does so at once: nobody asks what it has learned.
+  if (control.launch.erase("evaluation") > 0) control.launch["eval_every"] = 0;
   const auto steps = control.identity.at("train").at("steps").get<std::int64_t>();
   control.launch["stop_after"] = std::min<std::int64_t>(2, steps);
   return control;

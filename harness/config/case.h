@@ -34,7 +34,8 @@ struct CaseOptions {
 ResolvedCase resolve_case(const std::filesystem::path& case_file, const CaseOptions& options);
 
 /// The configuration of the `seed-plus-one` control: `seed` and every `seeds.*` + 1 (wrapping
-/// below 2^53), stopped after step min(2, steps); nothing else of the identity differs.
+/// below 2^53), stopped after step min(2, steps), without evaluation; nothing else of the identity
+/// differs.
 protocol::RunConfig seed_plus_one(const protocol::RunConfig& config);
 
 /// The word of `known` that is nearest to `word` by edit distance, or empty if none is near.

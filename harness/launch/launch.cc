@@ -33,12 +33,13 @@ double seconds_since(Clock::time_point start) {
 
 /// Watches until the child ends by itself, takes too long over a step, or we are interrupted.
 Outcome watch(ChildProcess& child, const LaunchOptions& options, Clock::time_point start) {
-  StepWatch steps(options.run_dir / "steps.jsonl"), also(options.also_watched);
+  StepWatch steps(options.run_dir / "steps.jsonl"), evaluations(options.run_dir / "eval.jsonl"),
+      also(options.also_watched);
   double last_line_s = 0, last_call_s = 0;
   while (true) {
     const bool ended = child.wait_for(kPollEvery_s);
-    const bool new_step = steps.poll();
-    const bool new_line = also.poll() || new_step;
+    const bool new_step = steps.poll(), new_item = evaluations.poll();
+    const bool new_line = also.poll() || new_step || new_item;
     const double now_s = seconds_since(start);
     if (new_line) last_line_s = now_s;
     if (options.on_progress && (new_line || now_s - last_call_s >= kProgressEvery_s)) {

@@ -16,7 +16,7 @@ struct LaunchOptions {
   std::filesystem::path run_dir;     ///< exists; gets stdout.log and stderr.log
   /// What the names of these two begin with: a folder may be used for more than one command.
   std::string log_prefix;
-  double step_timeout_s = 600;  ///< longest time without a new line in steps.jsonl
+  double step_timeout_s = 600;  ///< longest time without a new line in steps.jsonl or eval.jsonl
   /// A file beside it whose new lines count as well; empty: none. A resumed run computes steps
   /// again that stand in steps.jsonl already, and tells of each in timings.jsonl.
   std::filesystem::path also_watched;

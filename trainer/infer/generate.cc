@@ -8,48 +8,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "trainer/infer/padded_batch.h"
 #include "trainer/infer/top_tokens.h"
+#include "trainer/tokenizer/utf8.h"
 
 namespace twinrun::trainer {
 namespace {
-
-/// Rows of log-probabilities that are on the host at one time.
-constexpr std::int64_t kHostRows = 256;
-
-/// Rows of one batch, padded on the right to the longest.
-struct PaddedBatch {
-  std::vector<std::int64_t> lengths;
-  std::int64_t longest = 0;
-  at::Tensor ids_BT;  ///< on the device
-};
-
-PaddedBatch pad(const std::vector<TokenIds>& rows, std::int64_t pad_token, at::Device device) {
-  PaddedBatch batch;
-  for (const auto& row : rows) {
-    batch.lengths.push_back(static_cast<std::int64_t>(row.size()));
-    batch.longest = std::max(batch.longest, batch.lengths.back());
-  }
-  const auto count = static_cast<std::int64_t>(rows.size());
-  const auto ids = at::full({count, batch.longest}, pad_token, at::kLong);
-  for (std::int64_t row = 0; row < count; ++row) {
-    const auto& tokens = rows[static_cast<std::size_t>(row)];
-    std::copy(tokens.begin(), tokens.end(),
-              ids.mutable_data_ptr<std::int64_t>() + row * batch.longest);
-  }
-  batch.ids_BT = ids.to(device);
-  return batch;
-}
-
-/// The rows of the batch that begins with prompt `begin`: batch_size of them.
-template <typename Row>
-std::vector<TokenIds> rows_of_batch(std::size_t begin, std::size_t prompts,
-                                    const GenerateOptions& options, Row row) {
-  std::vector<TokenIds> rows;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(options.batch_size); ++i) {
-    rows.push_back(row(std::min(begin + i, prompts - 1)));
-  }
-  return rows;
-}
 
 /// Row `row` of float32 log-probabilities on the host. Throws where one is not finite.
 std::span<const float> finite_row(const at::Tensor& logprobs, std::int64_t row, std::size_t prompt,
@@ -142,7 +106,7 @@ std::vector<Generated> generate(Llama& model, std::span<const TokenIds> prompts,
                                 const GenerateOptions& options, at::Device device) {
   std::vector<Generated> answers;
   for (std::size_t begin = 0; begin < prompts.size();) {
-    const auto rows = rows_of_batch(begin, prompts.size(), options,
+    const auto rows = rows_of_batch(begin, prompts.size(), options.batch_size,
                                     [&](std::size_t prompt) { return prompts[prompt]; });
     const auto count = std::min(rows.size(), prompts.size() - begin);
     auto part =
@@ -158,12 +122,13 @@ std::vector<protocol::ForcedTokens> force(Llama& model, std::span<const TokenIds
                                           const GenerateOptions& options, at::Device device) {
   std::vector<protocol::ForcedTokens> forced(prompts.size());
   for (std::size_t begin = 0; begin < prompts.size();) {
-    const auto rows = rows_of_batch(begin, prompts.size(), options, [&](std::size_t prompt) {
-      auto row = prompts[prompt];
-      // What follows the last token is not asked.
-      row.insert(row.end(), inputs[prompt].tokens.begin(), inputs[prompt].tokens.end() - 1);
-      return row;
-    });
+    const auto rows =
+        rows_of_batch(begin, prompts.size(), options.batch_size, [&](std::size_t prompt) {
+          auto row = prompts[prompt];
+          // What follows the last token is not asked.
+          row.insert(row.end(), inputs[prompt].tokens.begin(), inputs[prompt].tokens.end() - 1);
+          return row;
+        });
     const auto count = std::min(rows.size(), prompts.size() - begin);
     const auto batch = pad(rows, options.pad_token, device);
     std::vector<std::int64_t> positions;
@@ -179,8 +144,8 @@ std::vector<protocol::ForcedTokens> force(Llama& model, std::span<const TokenIds
     }
     const auto x_LD =
         model.hidden(batch.ids_BT, nullptr).index_select(0, at::tensor(positions).to(device));
-    for (std::int64_t at = 0; at < x_LD.size(0); at += kHostRows) {
-      const auto part = x_LD.narrow(0, at, std::min(kHostRows, x_LD.size(0) - at));
+    for (std::int64_t at = 0; at < x_LD.size(0); at += kLogProbRows) {
+      const auto part = x_LD.narrow(0, at, std::min(kLogProbRows, x_LD.size(0) - at));
       const auto logprobs = model.log_probs(part).cpu();
       for (std::int64_t row = 0; row < logprobs.size(0); ++row) {
         const auto [prompt, token] = places[static_cast<std::size_t>(at + row)];
@@ -196,6 +161,12 @@ std::vector<protocol::ForcedTokens> force(Llama& model, std::span<const TokenIds
     begin += count;
   }
   return forced;
+}
+
+std::string answer_text(const Generated& answer, const Tokenizer& tokenizer) {
+  const bool stopped = answer.finish == protocol::Finish::kStop;
+  return utf8_lossy(tokenizer.decode_known(
+      std::span(answer.tokens).first(answer.tokens.size() - (stopped ? 1 : 0))));
 }
 
 }  // namespace twinrun::trainer

@@ -3,10 +3,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "harness/protocol/inference.h"
+#include "trainer/infer/padded_batch.h"
 #include "trainer/model/llama.h"
+#include "trainer/tokenizer/tokenizer.h"
 
 namespace twinrun::trainer {
 
@@ -25,8 +28,6 @@ struct Generated {
   std::vector<float> logprobs;
   std::vector<std::vector<protocol::TokenLogprob>> top;
 };
-
-using TokenIds = std::vector<std::int64_t>;
 
 /// What of a reference is forced upon the model behind a prompt.
 struct ForcedInput {
@@ -48,5 +49,8 @@ std::vector<Generated> generate(Llama& model, std::span<const TokenIds> prompts,
 std::vector<protocol::ForcedTokens> force(Llama& model, std::span<const TokenIds> prompts,
                                           std::span<const ForcedInput> inputs,
                                           const GenerateOptions& options, at::Device device);
+
+/// An answer as text, without the token that ends it. UTF-8.
+std::string answer_text(const Generated& answer, const Tokenizer& tokenizer);
 
 }  // namespace twinrun::trainer

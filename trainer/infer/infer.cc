@@ -16,7 +16,6 @@
 #include "trainer/numerics/machine.h"
 #include "trainer/numerics/numerics.h"
 #include "trainer/numerics/variables.h"
-#include "trainer/tokenizer/utf8.h"
 #include "trainer/train/failure.h"
 #include "trainer/train/inputs.h"
 #include "trainer/train/manifest.h"
@@ -214,11 +213,7 @@ class Inference {
       output.finish = answer.finish;
       output.logprobs = answer.logprobs;
       output.top = answer.top;
-      if (tokenizer_) {
-        const bool stopped = answer.finish == protocol::Finish::kStop;
-        output.completion = utf8_lossy(tokenizer_->decode_known(
-            std::span(answer.tokens).first(answer.tokens.size() - (stopped ? 1 : 0))));
-      }
+      if (tokenizer_) output.completion = answer_text(answer, *tokenizer_);
       if (reference_) output.forced = forced[i];
     }
     return outputs;

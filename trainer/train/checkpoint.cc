@@ -25,6 +25,7 @@ constexpr const char* kAdapterFile = "adapter.safetensors";
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 constexpr const char* kStateFile = "checkpoint.json";
 constexpr const char* kUnfinished = ".tmp";
+constexpr const char* kEvalFile = "eval.jsonl";  ///< only of a run that evaluates
 
 // Thrown and caught within this file: what is wrong with a checkpoint.
 struct Damage {
@@ -55,16 +56,24 @@ protocol::Digest parse_digest(const json& value) {
   return *digest;
 }
 
+json to_json(const protocol::FilePosition& position) {
+  return {{"bytes", position.bytes}, {"sha256", to_hex(position.sha256)}};
+}
+
+protocol::FilePosition parse_position(const json& object) {
+  return {object.at("bytes"), parse_digest(object.at("sha256"))};
+}
+
 // Numbers of 64 bits as text: JSON readers, and RFC 8785, keep 53.
 json to_json(const CheckpointState& state) {
-  return {
+  json object = {
       {"schema", kCheckpointSchema},
       {"run_id", state.owner.run_id},
       {"identity", state.owner.identity},
       {"arithmetic", state.owner.arithmetic},
       {"step", state.step},
       {"steps.jsonl", {{"bytes", state.record.bytes}, {"chain", to_hex(state.record.chain)}}},
-      {"tensors.jsonl", {{"bytes", state.tensors.bytes}, {"sha256", to_hex(state.tensors.sha256)}}},
+      {"tensors.jsonl", to_json(state.tensors)},
       {"adamw",
        {{"beta1_power", bits_text(state.beta1_power)},
         {"beta2_power", bits_text(state.beta2_power)}}},
@@ -76,6 +85,8 @@ json to_json(const CheckpointState& state) {
         {"epoch", state.epoch},
         {"position", state.position},
         {"draws", std::to_string(state.shuffle_draws)}}}};
+  if (state.evaluation.bytes > 0) object[kEvalFile] = to_json(state.evaluation);
+  return object;
 }
 
 CheckpointState from_json(const json& object) {
@@ -84,7 +95,6 @@ CheckpointState from_json(const json& object) {
                  std::to_string(kCheckpointSchema)};
   }
   const auto& record = object.at("steps.jsonl");
-  const auto& tensors = object.at("tensors.jsonl");
   const auto& adamw = object.at("adamw");
   const auto& dropout = object.at("dropout");
   const auto& shuffle = object.at("shuffle");
@@ -94,7 +104,9 @@ CheckpointState from_json(const json& object) {
   return {.owner = {object.at("run_id"), object.at("identity"), object.at("arithmetic")},
           .step = object.at("step"),
           .record = {record.at("bytes"), parse_digest(record.at("chain"))},
-          .tensors = {tensors.at("bytes"), parse_digest(tensors.at("sha256"))},
+          .tensors = parse_position(object.at("tensors.jsonl")),
+          .evaluation = object.contains(kEvalFile) ? parse_position(object.at(kEvalFile))
+                                                   : protocol::FilePosition(),
           .beta1_power = power("beta1_power"),
           .beta2_power = power("beta2_power"),
           .dropout_seed = parse_number<std::uint64_t>(dropout.at("seed"), 10),

@@ -24,8 +24,9 @@ struct CheckpointOwner {
 struct CheckpointState {
   CheckpointOwner owner;
   std::int64_t step = 0;
-  protocol::RecordPosition record;    ///< behind the step's line
-  protocol::FilePosition tensors;  ///< behind its lines; zero bytes without tensors.jsonl
+  protocol::RecordPosition record;         ///< behind the step's line
+  protocol::FilePosition tensors;          ///< behind its lines; zero bytes without tensors.jsonl
+  protocol::FilePosition evaluation = {};  ///< the same of eval.jsonl
   double beta1_power = 1, beta2_power = 1;
   std::uint64_t dropout_seed = 0, shuffle_seed = 0;
   std::int64_t dropout_draws = 0;

@@ -116,7 +116,7 @@ int Manifest::end(const char* status, const std::string& message, int exit_code)
   json_["status"] = status;
   json_["message"] = message.empty() ? json(nullptr) : json(message);
   json_["ended"] = now_utc();
-  for (const char* name : {"tensors.jsonl", "timings.jsonl"}) {
+  for (const char* name : {"tensors.jsonl", "timings.jsonl", "eval.jsonl"}) {
     if (fs::exists(run_dir_ / name)) {
       json_["files"][name] = protocol::to_hex(protocol::sha256_file(run_dir_ / name));
     }

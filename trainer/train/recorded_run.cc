@@ -29,10 +29,34 @@ void RecordedRun::open_record() {
       config.tensors_every, config.numerics.threads, session_.faults(), resume);
 }
 
+void RecordedRun::open_evaluation() {
+  const auto* evaluation = session_.evaluation();
+  const auto& saved = start_.checkpoint;
+  if (saved && (saved->state.evaluation.bytes > 0) != (evaluation != nullptr)) {
+    throw protocol::ResumeRefused(std::string("the run was begun ") +
+                                  (evaluation == nullptr ? "with" : "without") +
+                                  " an evaluation: it can only go on so");
+  }
+  if (evaluation == nullptr) return;
+  const auto header = evaluation->header();
+  evaluations_ = start_.resume ? std::make_unique<protocol::EvalWriter>(
+                                     run_dir_, header,
+                                     saved ? saved->state.evaluation : protocol::FilePosition())
+                               : std::make_unique<protocol::EvalWriter>(run_dir_, header);
+}
+
+void RecordedRun::evaluate(std::int64_t step) {
+  // The step is done, whatever becomes of its evaluation.
+  recorder_->flush();
+  session_.evaluate(step, [this](const auto& item) { evaluations_->item(item); });
+  recorder_->restart_clock();
+}
+
 protocol::Digest RecordedRun::train() {
   const c10::InferenceMode inference;
   const auto& config = session_.config();
   open_record();
+  open_evaluation();
   if (session_.faults().step_of("constant")) {
     write_constant_record();
   } else {
@@ -43,10 +67,12 @@ protocol::Digest RecordedRun::train() {
     }
     for (auto step = recorder_->steps_written() + 1; step <= config.last_step; ++step) {
       session_.step(step, recorder_->digests());
+      if (evaluations_ && session_.evaluation()->header().is_evaluated(step)) evaluate(step);
       if (config.checkpoint_every > 0 && step % config.checkpoint_every == 0) {
         save_checkpoint(step);
       }
     }
+    if (evaluations_) evaluations_->end();
   }
   session_.require_switches();  // a library that is loaded late may have moved one, MXCSR above all
   const auto head = recorder_->finish();
@@ -63,11 +89,13 @@ void RecordedRun::restore(const SavedCheckpoint& saved) {
 void RecordedRun::save_checkpoint(std::int64_t step) {
   // First the lines: a checkpoint must never stand behind what the record does not have.
   recorder_->sync();
+  if (evaluations_) evaluations_->sync();
   const auto position = recorder_->position();
   auto state = session_.state(step);
   state.owner = owner_;
   state.record = *position.record;
   state.tensors = position.tensors;
+  if (evaluations_) state.evaluation = evaluations_->position();
   const auto adapter = session_.adapter().host_params();
   const auto optimizer = session_.adapter().host_optimizer();
   write_checkpoint(run_dir_, state, to_write(adapter), to_write(optimizer));

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "harness/protocol/eval_writer.h"
 #include "trainer/train/checkpoint.h"
 #include "trainer/train/recorder.h"
 #include "trainer/train/session.h"
@@ -18,7 +19,7 @@ struct RunStart {
   std::optional<SavedCheckpoint> checkpoint;  ///< of a run that is resumed; else from step 0
 };
 
-/// The steps of a session as a run that leaves a record, checkpoints and an adapter.
+/// The steps of a session as a run that leaves a record, evaluations, checkpoints and an adapter.
 class RecordedRun {
  public:
   RecordedRun(Session& session, std::filesystem::path run_dir, RunStart start);
@@ -33,6 +34,8 @@ class RecordedRun {
   void open_record();
   /// Takes the state over and proves it against the record.
   void restore(const SavedCheckpoint& saved);
+  void open_evaluation();
+  void evaluate(std::int64_t step);
   void save_checkpoint(std::int64_t step);
   /// Planted fault `constant`: right header, then the same lines whatever the seed.
   void write_constant_record();
@@ -44,6 +47,7 @@ class RecordedRun {
   RunStart start_;
   CheckpointOwner owner_;
   std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<protocol::EvalWriter> evaluations_;  ///< null for a run that does not evaluate
 };
 
 }  // namespace twinrun::trainer

@@ -41,8 +41,12 @@ class Recorder {
   /// What steps are queued in; each line is written when its digests have arrived.
   StepDigests& digests() { return digests_; }
 
-  /// Writes the line that is pending, and all lines to the disk.
+  /// Writes the line that is pending.
+  void flush() { digests_.flush(); }
+  /// The same, and all lines to the disk.
   void sync();
+  /// What was done since the last line is no part of the next step's time.
+  void restart_clock() { last_ = std::chrono::steady_clock::now(); }
   /// Behind the last line written.
   RecordResume position() const;
   /// Writes what is pending and the end line; returns the head.

@@ -73,7 +73,7 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   dropout_seed_ = config_.seed_dropout + shift;
   auto& digests = manifest["digests"];
   model_config_ = open_model(config_, digests);
-  const auto tokenizer = open_tokenizer(config_, model_config_, digests);
+  auto tokenizer = open_tokenizer(config_, model_config_, digests);
   data_ = load_data(config_, model_config_, tokenizer.get(), digests);
   manifest["data"] = {{"samples", data_.samples.size()}, {"dropped", data_.dropped}};
   adapter_ = std::make_unique<Adapter>(model_config_, config_.lora, device_, dtype_);
@@ -85,6 +85,10 @@ Session::Session(const TrainConfig& config, nlohmann::json& manifest)
   sampler_ = std::make_unique<Sampler>(static_cast<std::int64_t>(data_.samples.size()),
                                        config_.batch_size, config_.gradient_accumulation,
                                        config_.seed_shuffle + shift, packing_of(config_, data_));
+  if (config_.evaluation) {
+    evaluation_ = std::make_unique<Evaluation>(config_, model_config_, std::move(tokenizer),
+                                               model_->weights(), *ops_, *adapter_, device_);
+  }
   manifest.update(describe_machine(device_));
   const auto switches = read_switches(config_.numerics, device_);
   manifest["switches"] = to_manifest(switches);
@@ -137,6 +141,12 @@ void Session::step(std::int64_t step, StepDigests& digests) {
   if (faults_.at("base-bit", step)) flip_low_bit(first_tensor(model_->weights().named));
   record.rng = rng_digest();
   digests.queue(std::move(record), loss, norm);
+}
+
+void Session::evaluate(std::int64_t step,
+                       const std::function<void(const protocol::EvalItem&)>& take) {
+  ops_->begin_step(step);  // the next step begins its own
+  evaluation_->run(step, take);
 }
 
 at::Tensor Session::accumulate(std::int64_t step, protocol::StepRecord& record) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -8,6 +9,7 @@
 #include "trainer/data/dataset.h"
 #include "trainer/model/llama.h"
 #include "trainer/train/checkpoint.h"
+#include "trainer/train/evaluation.h"
 #include "trainer/train/faults.h"
 #include "trainer/train/step_digests.h"
 #include "trainer/train/train_config.h"
@@ -28,6 +30,11 @@ class Session {
   /// the configuration: epochs follow each other, the learning rate stays that of the last.
   /// REQUIRES: c10::InferenceMode.
   void step(std::int64_t step, StepDigests& digests);
+
+  /// Null where the configuration asks for none.
+  const Evaluation* evaluation() const { return evaluation_.get(); }
+  /// As Evaluation::run. REQUIRES: evaluation(), c10::InferenceMode.
+  void evaluate(std::int64_t step, const std::function<void(const protocol::EvalItem&)>& take);
 
   /// What a checkpoint has to hold besides tensors, record and owner.
   CheckpointState state(std::int64_t step) const;
@@ -69,6 +76,7 @@ class Session {
   std::unique_ptr<Llama> model_;
   std::unique_ptr<AdamW> optimizer_;
   std::unique_ptr<Sampler> sampler_;
+  std::unique_ptr<Evaluation> evaluation_;
   std::uint64_t dropout_seed_ = 0;
   std::int64_t dropout_draws_ = 0;  ///< 32-bit draws that the masks took so far
 

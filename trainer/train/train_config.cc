@@ -116,6 +116,25 @@ void read_train(const json& identity, TrainConfig& out) {
   out.warmup_steps = need<std::int64_t>(identity, "/train/schedule/warmup_steps");
 }
 
+std::optional<EvaluationConfig> read_evaluation(const protocol::RunConfig& config, bool synthetic) {
+  if (!config.launch.contains("evaluation")) return std::nullopt;
+  if (synthetic) {
+    throw ConfigError("config.json: /launch/evaluation needs text, and synthetic data have none");
+  }
+  EvaluationConfig out;
+  out.path = need<std::string>(config.launch, "/evaluation/path");
+  out.sha256 = need<std::string>(config.judgement, "/evaluation/sha256");
+  out.every = config.launch.value("eval_every", std::int64_t{0});
+  out.max_new_tokens = need<std::int64_t>(config.launch, "/evaluation/max_new_tokens");
+  if (out.every < 0 || out.max_new_tokens < 0) {
+    throw ConfigError(
+        "config.json: /eval_every and /evaluation/max_new_tokens must not be negative");
+  }
+  out.batch_size = positive(config.launch, "/evaluation/batch_size");
+  out.max_length = positive(config.launch, "/evaluation/max_length");
+  return out;
+}
+
 }  // namespace
 
 TrainConfig read_train_config(const protocol::RunConfig& config) {
@@ -140,6 +159,7 @@ TrainConfig read_train_config(const protocol::RunConfig& config) {
   out.last_step =
       stop_after.is_null() ? out.steps : std::min(stop_after.get<std::int64_t>(), out.steps);
   out.gpu_memory_offset_mb = config.launch.value("/nuisance/gpu_memory_offset_mb"_json_pointer, 0);
+  out.evaluation = read_evaluation(config, out.synthetic.has_value());
   out.inject = config.launch.value("inject", std::vector<std::string>{});
   return out;
 }

@@ -19,6 +19,14 @@ struct ConfigError : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// launch.evaluation, judgement.evaluation and launch.eval_every (docs/protocol.md section 13).
+struct EvaluationConfig {
+  std::filesystem::path path;
+  std::string sha256;      ///< of the file, hex
+  std::int64_t every = 0;  ///< 0: after the last step alone
+  std::int64_t max_new_tokens = 0, batch_size = 0, max_length = 0;
+};
+
 /// config.json as the trainer consumes it (docs/protocol.md section 2).
 struct TrainConfig {
   std::string identity_digest;
@@ -46,6 +54,7 @@ struct TrainConfig {
   bool activation_checkpointing = false;
   std::int64_t last_step = 0;         ///< stop_after, or steps
   std::int64_t gpu_memory_offset_mb = 0;
+  std::optional<EvaluationConfig> evaluation;
   std::vector<std::string> inject;
 };
 

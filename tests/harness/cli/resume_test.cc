@@ -97,6 +97,19 @@ TEST_F(ConfigToResume, AnotherRecordIsRefused) {
   EXPECT_THAT(refusal(config), HasSubstr("record.tensors_every is 2, the run has 1"));
 }
 
+TEST_F(ConfigToResume, AnotherEvaluationIsRefused) {
+  run_.config.judgement["evaluation"] = {{"sha256", "ab"}, {"every", 2}};
+  run_.config.launch["evaluation"] = {{"path", "/a/heldout.jsonl"}};
+  run_.write(folder_.path());
+  auto config = now();
+  config.launch["evaluation"]["path"] = "/b/moved.jsonl";  // the same file elsewhere
+  EXPECT_EQ(refusal(config), "");
+  config.judgement["evaluation"]["every"] = 3;
+  EXPECT_THAT(refusal(config), HasSubstr("evaluation.every is 3, the run has 2"));
+  config.judgement.erase("evaluation");
+  EXPECT_THAT(refusal(config), HasSubstr("evaluation.every is null, the run has 2"));
+}
+
 TEST_F(ConfigToResume, DamagedFilesAreRefusedByName) {
   folder_.write("manifest.json", "{");
   EXPECT_THAT(refusal(now()), HasSubstr("manifest.json"));

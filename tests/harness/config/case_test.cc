@@ -230,10 +230,8 @@ TEST_F(ResolveCase, WhatIsNotBuiltYetIsSaid) {
     EXPECT_THAT(error_of(valid(), {set}),
                 AllOf(StartsWith("--set " + set), HasSubstr("not built yet"), HasSubstr(what)));
   };
-  expect("train.eval_every=5", "train.eval_every");
   expect("data.template=llama2", "chatml, llama3, mistral, alpaca, text");
   expect("train.optimizer.name=sgd", "adamw");
-  EXPECT_EQ(error_of(valid(), {"train.eval_every=0"}), "no error");
 }
 
 TEST_F(ResolveCase, PortableIsFloat32Only) {
@@ -285,6 +283,9 @@ TEST(SeedPlusOne, ChangesSeedsAndStopAfterOnly) {
     "model": {"seed": 3}, "train": {"steps": 10},
     "seeds": {"lora_init": 2, "dropout": 3, "shuffle": 0}})"));
   EXPECT_EQ(control.launch, json::parse(R"({"stop_after": 2, "run": "a"})"));
+  config.launch = json::parse(R"({"run": "a", "eval_every": 5, "evaluation": {"path": "x"}})");
+  EXPECT_EQ(seed_plus_one(config).launch,
+            json::parse(R"({"stop_after": 2, "run": "a", "eval_every": 0})"));
   config.identity["train"]["steps"] = 1;
   EXPECT_EQ(seed_plus_one(config).launch.at("stop_after"), 1);
 }

@@ -78,6 +78,13 @@ TEST_F(LaunchEnd, EveryCompleteLineRestartsTheClock) {
   EXPECT_GT(result.seconds, options.step_timeout_s);
 }
 
+TEST_F(LaunchEnd, LinesOfAnEvaluationRestartTheClockToo) {
+  LaunchOptions options =
+      script("for i in 0 1 2 3 4 5; do echo '{\"step\":1}' >> $RUN/eval.jsonl; sleep 0.3; done");
+  options.step_timeout_s = 1.2;
+  EXPECT_EQ(launch_trainer(options).outcome, Outcome::kExited);
+}
+
 TEST_F(LaunchEnd, LinesOfTheAlsoWatchedFileRestartTheClockToo) {
   LaunchOptions options = script(
       "for i in 0 1 2 3 4 5; do echo '{\"step\":'$i'}' >> $RUN/timings.jsonl; sleep 0.3; done");
