@@ -165,25 +165,45 @@ def check_chat(parity, folder, tokenizer, name, jinja, conversations, files=""):
     parity.check_equal(f"{what}: prompts", len(ours), wrong)
 
 
-def check_smollm2(parity, conversations):
-    """Its own template, on this machine; its default system turn taken away."""
-    tokenizer = AutoTokenizer.from_pretrained(parity.smollm2)
-    default = tokenizer.apply_chat_template([{"role": "user", "content": ""}], tokenize=False)
-    default = default.removesuffix("<|im_start|>user\n<|im_end|>\n")
-    assert default.startswith("<|im_start|>system\n"), default
-    ours = lines_of(
-        parity, parity.smollm2, "chatml", [{"messages": turns} for turns in conversations]
-    )
+def accepts(parity, folder, template):
+    """Whether ours takes `template` for a folder that has a template of its own."""
+    data = parity.scratch / "one.jsonl"
+    data.write_text('{"prompt":"a","response":"b"}\n')
+    command = [parity.build / "tests/trainer_samples_tool", folder, template, data]
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+    assert done.returncode == 0 or "use `template: text`" in done.stderr, done.stderr
+    return done.returncode == 0
+
+
+def check_own(parity, folder, template, conversations):
+    """A folder's own template; the system turn that it makes up (SmolLM2's does) taken away."""
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    made_up = "<|im_start|>system\n"
+    ours = lines_of(parity, folder, template, [{"messages": turns} for turns in conversations])
     wrong, added = 0, 0
     for mine, turns in zip(ours, conversations, strict=True):
         theirs = tokenizer.apply_chat_template(turns, tokenize=False)
-        if turns[0]["role"] != "system":
-            assert theirs.startswith(default)
-            theirs = theirs.removeprefix(default)
+        if turns[0]["role"] != "system" and theirs.startswith(made_up):
+            theirs = theirs[theirs.index("<|im_end|>\n") + len("<|im_end|>\n") :]
             added += 1
         wrong += mine["ids"] != tokenizer(theirs, add_special_tokens=False)["input_ids"]
-    assert 0 < added < len(ours)
-    parity.check_equal("chatml: ids against SmolLM2's own template", len(ours), wrong)
+    what = f"{template}: ids against the own template of {folder.name}"
+    parity.check_equal(
+        f"{what}, {added} without the system turn that it makes up", len(ours), wrong
+    )
+
+
+def check_models(parity, conversations):
+    """Every model on this machine whose own template is known to twinrun; SmolLM2's is."""
+    checked = set()
+    for folder in sorted(parity.smollm2.parent.iterdir()):
+        if not AutoTokenizer.from_pretrained(folder).chat_template:
+            continue
+        for template in ("chatml", "llama3", "mistral"):
+            if accepts(parity, folder, template):
+                check_own(parity, folder, template, conversations)
+                checked.add(folder)
+    parity.check_equal("models without SmolLM2", 1, parity.smollm2 not in checked)
 
 
 def check_begin(parity, folder, tokenizer, rng, what):
@@ -306,7 +326,7 @@ def main():
     check_chat(parity, plain, plain_tokenizer, "chatml", CHATML, conversations)
     check_chat(parity, plain, plain_tokenizer, "llama3", LLAMA3, conversations)
     check_chat(parity, plain, plain_tokenizer, "mistral", MISTRAL, conversations)
-    check_smollm2(parity, conversations)
+    check_models(parity, conversations)
     check_begin(parity, plain, plain_tokenizer, rng, "no begin token")
     begun, begun_tokenizer = make_folder(parity, "begun", "<|begin_of_text|>")
     check_begin(parity, begun, begun_tokenizer, rng, "begin token")

@@ -13,23 +13,20 @@ namespace {
 
 using nlohmann::json;
 
-struct KnownTemplate {
-  std::string_view sha256;  ///< of the text as `normal` leaves it
-  std::string_view name;    ///< the built-in one that gives the same
-};
-
 /// Published templates. SmolLM2's adds a system turn of its own to conversations without one, which
-/// `chatml` leaves out: data that want it have it.
+/// `chatml` leaves out: data that want it have it. tests/parity/templates_parity.py renders those
+/// of the folders that are there.
 constexpr KnownTemplate kKnown[] = {
     // SmolLM2 Instruct
-    {"872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788", "chatml"},
+    {"872be49dbb638044ad01b60388f48d469ff2980e5f0dccdc22ec907db54d0788", "chatml", "", ""},
     // ChatML as TRL, Axolotl and many fine-tuned models write it: two spellings
-    {"153280e3ff55d19da1398bdb3914ee2a51b80429bfaedde11d7d216c39db80f3", "chatml"},
-    {"58c1a1f04baa7adaeaba1f90267c3d57d9396f0c1f0129bdde9e76d3c6784af7", "chatml"},
+    {"153280e3ff55d19da1398bdb3914ee2a51b80429bfaedde11d7d216c39db80f3", "chatml", "", ""},
+    {"58c1a1f04baa7adaeaba1f90267c3d57d9396f0c1f0129bdde9e76d3c6784af7", "chatml", "", ""},
     // Meta Llama 3 Instruct; 3.1 and later say the date
-    {"ba03a121d097859c7b5b9cd03af99aafe95275210d2876f642ad9929a150f122", "llama3"},
+    {"ba03a121d097859c7b5b9cd03af99aafe95275210d2876f642ad9929a150f122", "llama3",
+     "<|begin_of_text|>", ""},
     // Mistral 7B Instruct v0.1 and v0.2, with a system message; v0.3 sets other spaces
-    {"1c6594f8393552ef16bbf3ddecb67d8258fb8d66339a1a092a8f8496061f02d3", "mistral"},
+    {"1c6594f8393552ef16bbf3ddecb67d8258fb8d66339a1a092a8f8496061f02d3", "mistral", "<s>", "</s>"},
 };
 
 /// Two ways to write a line feed in a literal, and a line feed at the end, which Jinja drops: the
@@ -109,20 +106,39 @@ std::string first_token(const json& processor) {
   return first.contains(id) && first[id].is_string() ? first[id].get<std::string>() : "";
 }
 
+/// A template writes `bos_token` or `eos_token`: tokenizer_config.json, where it names one, has to
+/// have the token that the built-in one writes.
+void require_token(const std::filesystem::path& folder, const KnownTemplate& known,
+                   const char* field, std::string_view written) {
+  if (written.empty()) return;
+  const auto file = folder / "tokenizer_config.json";
+  const std::string token = token_text(read_if_there(file).value(field, json()));
+  if (token.empty() || token == written) return;
+  throw DataError(file.string() + ": " + field + " is " + token + ", which the model's own chat " +
+                  "template writes where `" + std::string(known.name) + "` has " +
+                  std::string(written) + ". Render the data with it and use `template: text`");
+}
+
 }  // namespace
 
-void require_template_of_folder(const std::filesystem::path& model_folder,
-                                const std::string& name) {
+std::span<const KnownTemplate> known_templates() { return kKnown; }
+
+void require_template_of_folder(const std::filesystem::path& model_folder, const std::string& name,
+                                std::span<const KnownTemplate> templates) {
   const auto own = find_template(model_folder);
   if (!own) return;
   const std::string digest = protocol::to_hex(protocol::sha256(normal(own->text)));
-  const auto* known = std::ranges::find(kKnown, digest, &KnownTemplate::sha256);
-  if (known != std::end(kKnown) && known->name == name) return;
+  const auto known = std::ranges::find(templates, digest, &KnownTemplate::sha256);
+  const bool found = known != templates.end();
+  if (found && known->name == name) {
+    require_token(model_folder, *known, "bos_token", known->bos);
+    require_token(model_folder, *known, "eos_token", known->eos);
+    return;
+  }
   std::string what =
       own->file.string() + ": the model's own chat template (SHA-256 " + digest + ") is ";
-  what += known != std::end(kKnown)
-              ? "`" + std::string(known->name) + "`, not `" + name + "`: name that one"
-              : "not known to give the same as `" + name + "`";
+  what += found ? "`" + std::string(known->name) + "`, not `" + name + "`: name that one"
+                : "not known to give the same as `" + name + "`";
   throw DataError(what + ". Or render the data with it and use `template: text`");
 }
 

@@ -3,10 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
+#include "harness/protocol/sha256.h"
 #include "tests/temp_folder.h"
 #include "tests/trainer/tokenizer/bpe_reference.h"
 #include "tests/trainer/tokenizer/made_up_sentencepiece.h"
 #include "trainer/data/dataset.h"
+#include "trainer/data/folder_template.h"
 #include "trainer/data/prompts.h"
 #include "trainer/tokenizer/bpe.h"
 
@@ -17,6 +22,8 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::StartsWith;
 
 /// A tokenizer with the special tokens of all templates, and a model folder to bend.
 class Templates : public testing::Test {
@@ -174,9 +181,14 @@ TEST_F(Templates, TheModelsOwnTemplateHasToBeTheOneThatIsNamed) {
   };
   const std::string escaped =
       std::string(kChatml).replace(std::string(kChatml).find('\n'), 1, "\\n");
-  for (const json& own : {json(kChatml), json(escaped), json(std::string(kChatml) + "\n"),
-                          json{{{"name", "rag"}, {"template", "other"}},
-                               {{"name", "default"}, {"template", kChatml}}}}) {
+  const std::string with_default =
+      "{% if not add_generation_prompt is defined %}{% set add_generation_prompt = false %}"
+      "{% endif %}" +
+      std::string(kChatml);
+  for (const json& own :
+       {json(kChatml), json(escaped), json(std::string(kChatml) + "\n"), json(with_default),
+        json{{{"name", "rag"}, {"template", "other"}},
+             {{"name", "default"}, {"template", kChatml}}}}) {
     config(own);
     EXPECT_EQ(refusal("chatml"), "");
     EXPECT_THAT(refusal("llama3"),
@@ -199,6 +211,44 @@ TEST_F(Templates, TheModelsOwnTemplateHasToBeTheOneThatIsNamed) {
   EXPECT_THAT(refusal("chatml"), HasSubstr("tokenizer_config.json: "));
   std::filesystem::remove(folder.path() / "tokenizer.json");
   EXPECT_THAT(refusal("text"), HasSubstr("tokenizer_config.json: "));
+}
+
+TEST(KnownTemplates, NameABuiltInOneAndTheTokensThatItWrites) {
+  std::set<std::string_view> digests;
+  for (const KnownTemplate& known : known_templates()) {
+    const ChatTemplate* built_in = find_chat_template(known.name);
+    ASSERT_NE(built_in, nullptr) << known.name;
+    EXPECT_THAT(std::string(known.sha256), MatchesRegex("[0-9a-f]{64}"));
+    digests.insert(known.sha256);
+    for (const std::string_view token : {known.bos, known.eos}) {
+      EXPECT_TRUE(token.empty() || std::ranges::count(built_in->tokens, token) == 1) << token;
+    }
+    EXPECT_TRUE(known.eos.empty() || known.eos == built_in->turn_end) << known.eos;
+    const std::vector<Turn> turns = {{"user", "a"}, {"assistant", "b"}};
+    EXPECT_THAT(built_in->render(turns).text, StartsWith(std::string(known.bos)));
+  }
+  EXPECT_EQ(digests.size(), 5u);
+}
+
+TEST(KnownTemplates, WriteTheTokensThatTheFolderNames) {
+  const std::string digest = protocol::to_hex(protocol::sha256("{{ bos_token }}"));
+  const KnownTemplate known[] = {{digest, "mistral", "<s>", "</s>"}};
+  test::TempFolder folder;
+  folder.write("chat_template.jinja", "{{ bos_token }}\n");
+  const auto refusal = [&](const json& config) {
+    folder.write("tokenizer_config.json", config.dump());
+    return test::message_of<DataError>(
+        [&] { require_template_of_folder(folder.path(), "mistral", known); });
+  };
+  EXPECT_EQ(refusal(json::object()), "");
+  EXPECT_EQ(refusal({{"bos_token", nullptr}, {"eos_token", "</s>"}}), "");
+  EXPECT_EQ(refusal({{"bos_token", {{"content", "<s>"}}}, {"eos_token", {{"content", "</s>"}}}}),
+            "");
+  EXPECT_THAT(refusal({{"bos_token", "<|begin|>"}, {"eos_token", "</s>"}}),
+              AllOf(HasSubstr("tokenizer_config.json: bos_token is <|begin|>"),
+                    HasSubstr("`mistral` has <s>"), HasSubstr("use `template: text`")));
+  EXPECT_THAT(refusal({{"bos_token", "<s>"}, {"eos_token", {{"content", "<|end|>"}}}}),
+              AllOf(HasSubstr("eos_token is <|end|>"), HasSubstr("`mistral` has </s>")));
 }
 
 TEST_F(Templates, TextBeginsWithTheTokenThatTheTokenizerPutsFirst) {
