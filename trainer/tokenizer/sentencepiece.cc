@@ -25,12 +25,6 @@ void load_model(SentencePieceProcessor& processor, const std::string& file,
   if (!status.ok()) throw TokenizerError(file + ": " + status.error_message());
 }
 
-// Of a message that is there twice, the fields of the later one count: normalizer_spec (3, of two
-// bytes) with add_dummy_prefix (3) false.
-std::string without_prefix(const std::string& model) {
-  return model + std::string("\x1A\x02\x18\x00", 4);
-}
-
 // <0xHH>
 char byte_of_piece(const std::string& piece) {
   return static_cast<char>(std::stoi(piece.substr(1, piece.size() - 2), nullptr, 16));
@@ -119,7 +113,7 @@ std::unique_ptr<const Tokenizer> SentencePieceTokenizer::load(const std::filesys
   require_built(file, spec);
   auto impl = std::make_unique<Impl>();
   load_model(impl->with_space, file, bytes);
-  load_model(impl->without_space, file, without_prefix(bytes));
+  load_model(impl->without_space, file, without_prefix(file, bytes));
 
   std::vector<std::string> pieces;
   std::vector<AddedToken> special;

@@ -23,6 +23,10 @@ struct SentencePieceSpec {
 /// TokenizerError, `file` in its message, where they are cut short or not that.
 SentencePieceSpec read_sentencepiece_spec(const std::string& file, std::string_view bytes);
 
+/// The model in `bytes`, but it puts no space before the text. Its self-test data, what the library
+/// encodes when it loads a model, are left out: they were made with that space. Throws as above.
+std::string without_prefix(const std::string& file, std::string_view bytes);
+
 /// Throws TokenizerError (file, field) for what is not built: everything but BPE of text as it is,
 /// with a space put before it, spaces kept and bytes for what is unknown, as in Llama 2 and Mistral
 /// 7B.

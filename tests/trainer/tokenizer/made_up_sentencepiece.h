@@ -23,7 +23,8 @@ class MadeUpSentencePiece {
   }
 
   std::string bytes() const {
-    return pieces_ + text_field(2, trainer_spec) + text_field(3, normalizer_spec);
+    return pieces_ + text_field(2, trainer_spec) + text_field(3, normalizer_spec) +
+           (self_test_data_.empty() ? "" : text_field(4, self_test_data_));
   }
 
   static std::string number_field(int field, std::uint64_t value) {
@@ -37,6 +38,10 @@ class MadeUpSentencePiece {
   std::string trainer_spec = number_field(3, 2) + number_field(35, 1);
   /// A space before the text, all spaces kept.
   std::string normalizer_spec = number_field(3, 1) + number_field(4, 0) + number_field(5, 1);
+  /// What the library encodes when it loads the model, and the pieces that have to come of it.
+  void add_self_test(std::string_view input, std::string_view pieces) {
+    self_test_data_ += text_field(1, text_field(1, input) + text_field(2, pieces));
+  }
 
  private:
   static std::string varint(std::uint64_t value) {
@@ -48,7 +53,7 @@ class MadeUpSentencePiece {
     return varint(static_cast<std::uint64_t>(field) << 3 | static_cast<std::uint64_t>(type));
   }
 
-  std::string pieces_;
+  std::string pieces_, self_test_data_;
 };
 
 /// Like Mistral's: <unk>, <s>, </s>, [INST], [/INST] (0 to 4), the bytes (5 to 260), some merges,

@@ -153,6 +153,15 @@ TEST_F(SentencePiece, RefusesStepsOfATokenizerJsonThatAreNotBuilt) {
   EXPECT_EQ(refused(kReplace, nullptr), "");
 }
 
+// As spm_train leaves it with --self_test_sample_size.
+TEST_F(SentencePiece, SelfTestDataChangeNothing) {
+  model.add_self_test("hello", "\u2581hello");
+  model.add_self_test("w", "\u2581 w");
+  EXPECT_THAT(load()->encode("w<s>w"), ElementsAre(kSpace, kW, kBegin, kW));
+  model.add_self_test("w", "w");
+  EXPECT_THAT(refusal(), AllOf(HasSubstr("tokenizer.model: "), HasSubstr("elf-test")));
+}
+
 TEST_F(SentencePiece, UserDefinedSymbolsAreFoundInTheText) {
   model.add("[USR]", Model::kUserDefined);
   const auto tokenizer = load();
