@@ -211,8 +211,8 @@ int baseline_command(const std::vector<std::string>& args) {
     if (part.name == word) return part.run({args.begin() + 1, args.end()});
   }
   const std::string near = nearest_word(word, baseline_parts());
-  throw UsageError((word.empty() ? "twinrun baseline: COMMAND is missing"
-                                 : "twinrun baseline: no command '" + one_line(word) + "'") +
+  throw UsageError((word.empty() ? "baseline: COMMAND is missing"
+                                 : "baseline: no command '" + one_line(word) + "'") +
                    (near.empty() ? "" : "; did you mean '" + near + "'?") +
                    " (twinrun baseline --help)");
 }

@@ -102,7 +102,7 @@ int completion_command(const std::vector<std::string>& args) {
   if (!parsed) return static_cast<int>(ExitCode::kReproduced);
   const std::string& shell = parsed->operands.front();
   if (shell != "bash" && shell != "zsh") {
-    throw UsageError("twinrun completion: '" + one_line(shell) + "' is neither bash nor zsh");
+    throw UsageError("completion: '" + one_line(shell) + "' is neither bash nor zsh");
   }
   const auto list = completed_commands();
   std::cout << (shell == "bash" ? bash_completion(list) : zsh_completion(list));

@@ -84,7 +84,7 @@ int doctor_command(const std::vector<std::string>& args) {
   const std::optional<ParsedCommand> parsed = parse_command(doctor_spec(), args);
   if (!parsed) return static_cast<int>(ExitCode::kReproduced);
   if (parsed->has("set") && parsed->operands.empty()) {
-    throw UsageError("twinrun doctor: --set changes a case, but no CASE.yaml was given");
+    throw UsageError("doctor: --set changes a case, but no CASE.yaml was given");
   }
   const DoctorReport report = examine(*parsed);
   std::cout << (parsed->has("json") ? doctor_json(report)

@@ -195,7 +195,7 @@ int infer_check_command(const std::vector<std::string>& args) {
   const auto parsed = parse_command(infer_check_spec(), args);
   if (!parsed) return static_cast<int>(ExitCode::kReproduced);
   if (!parsed->has("reference")) {
-    throw UsageError("twinrun infer-check: --reference FILE is missing");
+    throw UsageError("infer-check: --reference FILE is missing");
   }
   InferCheck check;
   check.reference = parsed->text("reference");

@@ -267,14 +267,14 @@ int init_command(const std::vector<std::string>& args) {
   const fs::path folder = parsed->operands.empty() ? "." : parsed->operands.front();
   std::error_code ignored;
   if (!fs::is_directory(folder, ignored)) {
-    throw UsageError("twinrun init: '" + folder.string() + "' is no folder");
+    throw UsageError("init: '" + folder.string() + "' is no folder");
   }
   std::vector<std::string> notes;
   const NewFile workflow = workflow_file(folder, notes);
   const fs::path case_file = folder / kCaseName;
   for (const fs::path& path : {case_file, workflow.path}) {
     if (fs::symlink_status(path, ignored).type() == fs::file_type::not_found) continue;
-    throw UsageError("twinrun init: '" + path.string() + "' exists; nothing was written");
+    throw UsageError("init: '" + path.string() + "' exists; nothing was written");
   }
   const Findings found = find(folder, *parsed);
   const std::string name = fs::weakly_canonical(folder).filename().string();

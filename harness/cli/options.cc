@@ -52,10 +52,10 @@ std::string taken_by_flag(const CommandSpec& spec, const ParsedCommand& parsed) 
 
 void require_operands(const CommandSpec& spec, const std::string& hint, std::size_t found) {
   if (found < spec.operands_min) {
-    throw UsageError("twinrun " + spec.name + ": " + spec.operands + " is missing" + hint);
+    throw UsageError(spec.name + ": " + spec.operands + " is missing" + hint);
   }
   if (found > spec.operands_max) {
-    throw UsageError("twinrun " + spec.name + ": takes " + spec.operands + " only, but " +
+    throw UsageError(spec.name + ": takes " + spec.operands + " only, but " +
                      count_of(static_cast<long long>(found), "operand") + " were given" + hint);
   }
 }
@@ -89,10 +89,9 @@ std::optional<ParsedCommand> parse_command(CommandSpec spec, const std::vector<s
     po::store(po::command_line_parser(args).options(all).positional(operands).style(style).run(),
               parsed.flags);
   } catch (const po::unknown_option& error) {
-    throw UsageError("twinrun " + spec.name + ": " + unknown_flag(spec, error.get_option_name()) +
-                     hint);
+    throw UsageError(spec.name + ": " + unknown_flag(spec, error.get_option_name()) + hint);
   } catch (const po::error& error) {
-    throw UsageError("twinrun " + spec.name + ": " + one_line(error.what()) + hint);
+    throw UsageError(spec.name + ": " + one_line(error.what()) + hint);
   }
   if (parsed.has("help")) {
     std::cout << help_text(spec);

@@ -52,7 +52,7 @@ CommandSpec train_spec() {
 int train_command(const std::vector<std::string>& args) {
   const auto parsed = parse_command(train_spec(), args);
   if (!parsed) return static_cast<int>(ExitCode::kReproduced);
-  if (!parsed->has("run-dir")) throw UsageError("twinrun train: --run-dir DIR is missing");
+  if (!parsed->has("run-dir")) throw UsageError("train: --run-dir DIR is missing");
   ResolvedCase resolved =
       resolve_for_run(parsed->operands.front(), parsed->list("set"), parsed->text("trainer"));
   const std::vector<std::string> faults = parsed->list("inject");

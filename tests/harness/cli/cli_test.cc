@@ -12,6 +12,7 @@ namespace twinrun::harness {
 namespace {
 
 using testing::HasSubstr;
+using testing::StartsWith;
 
 std::string usage_error(const std::vector<std::string>& args) {
   return test::message_of<UsageError>([&] { run_command_line(args); });
@@ -73,13 +74,37 @@ TEST(CommandLine, EveryCommandTellsWhatItTakes) {
 }
 
 TEST(CommandLine, VersionNamesTheCommit) {
-  EXPECT_THAT(stdout_of({"--version"}, 0), testing::StartsWith("twinrun 0."));
+  EXPECT_THAT(stdout_of({"--version"}, 0), StartsWith("twinrun 0."));
   EXPECT_THAT(stdout_of({"--version"}, 0), HasSubstr("(commit "));
 }
 
 TEST(CommandLine, AnUnknownFlagGetsTheNearestOne) {
   EXPECT_THAT(usage_error({"verify", "case.yaml", "--injct", "b:lr@3"}),
-              HasSubstr("twinrun verify: unknown flag '--injct'; did you mean '--inject'?"));
+              StartsWith("verify: unknown flag '--injct'; did you mean '--inject'?"));
+}
+
+// main() puts the program's name before each.
+TEST(CommandLine, MessagesOfACommandBeginWithItsName) {
+  for (const Command& command : commands()) {
+    if (!command.run) continue;
+    std::vector<std::string> args = {command.name};
+    if (!command.parts.empty()) args.push_back(command.parts.front());
+    args.push_back("--no-such-flag");
+    const std::string name = command.parts.empty() ? args[0] : args[0] + " " + args[1];
+    EXPECT_THAT(usage_error(args), StartsWith(name + ": ")) << name;
+  }
+  const std::vector<std::vector<std::string>> wrong = {
+      {"baseline"},
+      {"baseline", "prone"},
+      {"bundle"},
+      {"verify", "a.yaml", "b.yaml"},
+      {"train", "case.yaml"},
+      {"infer-check", "run"},
+      {"doctor", "--set", "seed=1"},
+      {"init", "/nonexistent"},
+      {"completion", "fish"},
+  };
+  for (const auto& args : wrong) EXPECT_THAT(usage_error(args), StartsWith(args[0] + ": "));
 }
 
 TEST(CommandLine, FlagsAreNotGuessedFromAbbreviations) {
