@@ -14,7 +14,7 @@ namespace twinrun::bench {
 struct CataloguedFault {
   std::string kind;  ///< of docs/faults.md
   /// Fields one of which has to differ first; or, where there is none, the reason of the verdict.
-  std::vector<std::string> fields;
+  std::vector<std::string> fields = {};
   std::string reason = {};
   std::int64_t first_step = 1;  ///< the first step that it can be planted at
   bool later = false;           ///< may show at a later step than its own
