@@ -1,0 +1,51 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+
+#include "harness/protocol/eval.h"
+#include "harness/stats/interval.h"
+
+namespace twinrun::harness {
+
+// Metrics of held-out rows that a case may declare a margin for, in the unit of their names.
+// Points are hundredths, of proportions and of F1.
+inline constexpr const char* kHeldoutLoss = "heldout_loss_nats";
+inline constexpr const char* kExactMatch = "exact_match_points";
+inline constexpr const char* kTokenF1 = "token_f1_points";
+inline constexpr const char* kAccuracy = "accuracy_points";
+inline constexpr const char* kMacroF1 = "macro_f1_points";
+
+/// Draws of a bootstrap, and its seed: part of what the interval is, so that it comes out the same
+/// wherever it is computed.
+inline constexpr std::int64_t kResamples = 10'000;
+inline constexpr std::uint64_t kBootstrapSeed = 1;
+
+/// The same rows, of two runs: what the metric of b is more than that of a.
+struct MetricDifference {
+  Interval interval;
+  double p = 1;  ///< two-sided, of "no difference"
+};
+
+/// By metric:
+///  heldout_loss_nats   mean over the rows of their loss; Student's t of the paired differences
+///  exact_match_points, accuracy_points
+///                      Tango's score interval; McNemar's exact p
+///  token_f1_points     studentised bootstrap of the paired differences
+///  macro_f1_points     bootstrap over the rows
+/// `confidence` is that of the two-sided interval.
+///
+/// nullopt where the rows are too few or do not have the metric; `why` says which. REQUIRES: the
+/// same rows in both, every nll finite, a metric named above.
+std::optional<MetricDifference> metric_difference(const std::string& metric,
+                                                  std::span<const protocol::EvalItem> a,
+                                                  std::span<const protocol::EvalItem> b,
+                                                  double confidence, std::string& why);
+
+/// The smallest margin of `metric` that `rows` rows can show if two runs agree in all of them, at
+/// that confidence; nullopt where it hangs on how values scatter.
+std::optional<double> least_margin(const std::string& metric, std::int64_t rows,
+                                   double confidence);
+
+}  // namespace twinrun::harness
