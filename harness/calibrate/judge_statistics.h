@@ -10,6 +10,7 @@
 #include "harness/calibrate/calibrate.h"
 #include "harness/compare/compare.h"
 #include "harness/compare/verdict.h"
+#include "harness/protocol/eval_reader.h"
 
 namespace twinrun::harness {
 
@@ -23,6 +24,7 @@ struct Candidate {
   const RunView* run = nullptr;  ///< whole, of all its steps
   /// Folder that has `<name>-<window>`, a run folder a restored window.
   std::filesystem::path windows;
+  const protocol::EvalFile* evaluation = nullptr;  ///< null if there is none that holds
 };
 
 /// What the statistical verdict of a few runs is made from; all of it lies on the disk, so that it
@@ -44,11 +46,13 @@ struct CandidateScore {
 /// Two runs in one metric.
 struct EquivalenceResult {
   std::string metric, a, b;  ///< metric with its unit, names of the runs
+  std::string slice = {};    ///< category of held-out rows; empty: all, which the verdict rests on
   double margin = 0;
   double estimate = 0;              ///< of the difference b - a
   std::optional<double> low, high;  ///< of the interval; none if there are too few values
   std::int64_t n = 0;               ///< values compared
-  std::string outcome;              ///< equivalent, different, undecided, not_finite
+  std::optional<double> p, p_holm;  ///< of "no difference"; adjusted for how many are tested
+  std::string outcome;              ///< equivalent, different, undecided, not_finite, missing
   std::string note;                 ///< what would decide it, or why nothing could
 };
 

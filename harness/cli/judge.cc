@@ -94,8 +94,7 @@ void name_runs(const std::vector<JudgedRun>& runs, ControlOutcome& control) {
   }
 }
 
-std::vector<ControlOutcome> run_controls(const JudgeInput& input,
-                                         const InferenceReport& inference,
+std::vector<ControlOutcome> run_controls(const JudgeInput& input, const InferenceReport& inference,
                                          const StatisticsReport& statistics) {
   ControlOutcome seed{"seed-plus-one", false, false, input.control_missing, json::object()};
   if (!all_intact(input.runs)) {
@@ -132,8 +131,8 @@ Check controls_check(const JudgeInput& input, const std::vector<ControlOutcome>&
   }
   for (const ControlOutcome& control : controls) {
     if (control.ran) continue;
-    const bool needs_a_run = control.name == "seed-plus-one" ||
-                             control.name == kNoopAdapter || control.name == kEnvelopeSeesSeed;
+    const bool needs_a_run = control.name == "seed-plus-one" || control.name == kNoopAdapter ||
+                             control.name == kEnvelopeSeesSeed;
     if (input.without_controls && needs_a_run) {
       check = {"controls", Verdict::kNotRun, "without_controls",
                "controls that need a run of their own waived by --without-controls"};
@@ -231,8 +230,22 @@ BaselineReport judge_baseline(const JudgeInput& input) {
   return report;
 }
 
+/// Of runs that all are whole; otherwise the check `twin` says why not.
+EvaluationReport judge_rows(const JudgeInput& input) {
+  EvaluationReport report;
+  std::vector<EvaluatedRun> runs;
+  for (const JudgedRun& run : input.runs) runs.push_back({run.name, &run.view});
+  if (all_intact(input.runs)) return judge_evaluation(runs, promises_bits(input.runs));
+  if (std::any_of(input.runs.begin(), input.runs.end(),
+                  [](const JudgedRun& run) { return has_evaluation(run.view); })) {
+    report.check.reason = "run_failed";
+    report.check.message = "a run is not intact";
+  }
+  return report;
+}
+
 /// Of runs that promise no bits; where one is not whole the check `twin` says so.
-StatisticsReport judge_without_bits(const JudgeInput& input) {
+StatisticsReport judge_without_bits(const JudgeInput& input, const EvaluationReport& evaluation) {
   StatisticsReport report;
   if (!all_intact(input.runs)) {
     report.calibration.reason = report.equivalence.reason = "run_failed";
@@ -240,11 +253,17 @@ StatisticsReport judge_without_bits(const JudgeInput& input) {
     return report;
   }
   // Another seed that reached nothing shows nothing of the envelope, either.
-  const bool with_control =
-      input.control && !input.without_controls &&
-      control_seed_plus_one(input.runs.front().view, input.control->view).ran;
-  return judge_statistics(statistics_input(input.statistics, input.runs,
-                                           with_control ? &input.control->view : nullptr));
+  const bool with_control = input.control && !input.without_controls &&
+                            control_seed_plus_one(input.runs.front().view, input.control->view).ran;
+  StatisticsInput statistics =
+      statistics_input(input.statistics, input.runs, with_control ? &input.control->view : nullptr);
+  // Rows are held against each other only if the check `evaluation` found them the same rows.
+  if (evaluation.check.verdict == Verdict::kReproduced) {
+    for (std::size_t i = 0; i < statistics.candidates.size(); ++i) {
+      statistics.candidates[i].evaluation = &*evaluation.files.at(i);
+    }
+  }
+  return judge_statistics(statistics);
 }
 
 }  // namespace
@@ -273,7 +292,8 @@ VerdictReport judge(const JudgeInput& input) {
   report.comparisons = compare_pairs(input.runs);
   report.inference = judge_outputs(input);
   const bool bits = promises_bits(input.runs);
-  if (!bits) report.statistics = judge_without_bits(input);
+  report.evaluation = judge_rows(input);
+  if (!bits) report.statistics = judge_without_bits(input, report.evaluation);
   report.controls = run_controls(input, report.inference, report.statistics);
   report.baseline = judge_baseline(input);
   report.checks = {twin_check(input.runs, report.comparisons),
@@ -281,6 +301,9 @@ VerdictReport judge(const JudgeInput& input) {
                    report.baseline.check,
                    report.inference.check,
                    {"bench", Verdict::kNotRun, "not_asked", "not asked for"}};
+  if (report.evaluation.check.reason != "not_asked") {
+    report.checks.push_back(report.evaluation.check);
+  }
   if (!bits) {
     report.checks.push_back(report.statistics.calibration);
     report.checks.push_back(report.statistics.equivalence);

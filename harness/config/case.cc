@@ -203,16 +203,25 @@ void read_shuffle_reductions(const Section& root, const json& numerics, json& la
   launch["shuffle_reductions"] = integer(0)(*node);
 }
 
-void read_evaluation(const Section& root, const fs::path& folder, protocol::RunConfig& config) {
+/// The held-out file, and what runs that promise no bits are held to.
+void read_evaluation(const Section& root, const ResolvedCase& resolved, const fs::path& folder,
+                     protocol::RunConfig& config) {
   const auto every = config.launch.at("eval_every").get<std::int64_t>();
+  std::optional<EvaluationPart> part;
   if (const YamlNode* node = root.find("evaluation")) {
-    EvaluationPart part = read_evaluation_section(*node, folder, config.identity, every);
-    config.launch["evaluation"] = std::move(part.launch);
-    config.judgement["evaluation"] = std::move(part.judgement);
+    part = read_evaluation_section(*node, folder, config.identity, every);
+    config.launch["evaluation"] = part->launch;
+    config.judgement["evaluation"] = part->judgement;
   } else if (every != 0) {
     fail_at(*root.require("train").find("eval_every"),
             "evaluates a held-out file, and there is no `evaluation:` that names one");
   }
+  // Of a mode that promises no bits the margins stand, whether they were written down or not.
+  if (!root.has("statistics") && config.identity["numerics"] != "fast") return;
+  const YamlNode& node = root.find_section("statistics");
+  config.judgement["statistics"] = read_statistics_section(
+      node, config.identity["train"]["steps"].get<std::int64_t>(), resolved.foreign_trainer);
+  check_margins(node, config.judgement["statistics"], part ? &*part : nullptr);
 }
 
 /// The rest of `launch`.
@@ -265,13 +274,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   resolved.controls = verify.at("controls").get<bool>();
   resolved.step_timeout_s = verify.at("step_timeout_s").get<double>();
   read_launch(root, resolved, resolved.config.launch);
-  read_evaluation(root, context.folder, resolved.config);
-  // Of a mode that promises no bits the margins stand, whether they were written down or not.
-  if (root.has("statistics") || identity["numerics"] == "fast") {
-    resolved.config.judgement["statistics"] = read_statistics_section(
-        root.find_section("statistics"), identity["train"]["steps"].get<std::int64_t>(),
-        resolved.foreign_trainer);
-  }
+  read_evaluation(root, resolved, context.folder, resolved.config);
   if (const YamlNode* node = root.find("inference")) {
     const InferencePart part = read_inference_section(*node, context.folder, identity);
     resolved.config.launch["inference"] = part.launch;

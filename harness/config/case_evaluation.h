@@ -12,6 +12,7 @@ namespace twinrun::harness {
 /// docs/protocol.md section 13.
 struct EvaluationPart {
   nlohmann::json launch, judgement;
+  std::int64_t rows = 0;  ///< of the held-out file: its lines that are not blank
 };
 
 /// Reads the section (its path is relative to `folder`) and hashes the held-out file; the trainer
@@ -20,5 +21,11 @@ struct EvaluationPart {
 /// Throws UsageError as resolve_case does; data.synthetic, whose model has no text, is refused.
 EvaluationPart read_evaluation_section(const YamlNode& node, const std::filesystem::path& folder,
                                        const nlohmann::json& identity, std::int64_t every);
+
+/// Refuses margins of `statistics` (resolved, read from `node`) that no run could ever pass: of
+/// metrics of held-out rows where `evaluation` (null if there is none) does not make them, or that
+/// are smaller than so many rows can show though every row were the same. Throws UsageError.
+void check_margins(const YamlNode& node, const nlohmann::json& statistics,
+                   const EvaluationPart* evaluation);
 
 }  // namespace twinrun::harness

@@ -61,6 +61,7 @@ bool is_named(const RunView& run) {
 
 /// Puts the file of a run behind report.files; or none, with the check that says why.
 void read_file_of(const EvaluatedRun& run, EvaluationReport& report) {
+  report.runs.push_back(run.name);
   report.files.emplace_back();
   if (!has_evaluation(*run.run)) {
     report.check =
@@ -122,8 +123,8 @@ std::optional<EvalDivergence> compare_items(const EvalItem& a, const EvalItem& b
     if (of_a[i].rounded && !bits) continue;
     ++comparisons;
     if (of_a[i].text == of_b[i].text) continue;
-    return EvalDivergence{
-        "", "", a.step, a.item, id_text(a.id), of_a[i].name, of_a[i].text, of_b[i].text};
+    return EvalDivergence{"",           "",           a.step,      a.item, id_text(a.id),
+                          of_a[i].name, of_a[i].text, of_b[i].text};
   }
   return std::nullopt;
 }

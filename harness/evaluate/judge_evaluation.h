@@ -32,7 +32,8 @@ struct EvaluationReport {
   std::int64_t rows = 0, evaluations = 0;  ///< of the first run: rows of one, and how many
   std::int64_t comparisons = 0;            ///< values compared, of all pairs
   std::optional<EvalDivergence> first;
-  /// Of each run, in their order, as far as they hold.
+  /// Names of the runs, and what each wrote, as far as it holds.
+  std::vector<std::string> runs;
   std::vector<std::optional<protocol::EvalFile>> files;
 };
 

@@ -30,10 +30,12 @@ struct MetricDifference {
 
 /// By metric:
 ///  heldout_loss_nats   mean over the rows of their loss; Student's t of the paired differences
-///  exact_match_points, accuracy_points
+///  exact_match_points, accuracy_points (the same, of labels)
 ///                      Tango's score interval; McNemar's exact p
 ///  token_f1_points     studentised bootstrap of the paired differences
-///  macro_f1_points     bootstrap over the rows
+///  macro_f1_points     studentised bootstrap over the rows
+/// Where no row differs a bootstrap has nothing to draw, and Tango's interval for that case bounds
+/// how many rows do at most, each moved by 1 at most; of macro F1, of the label with fewest rows.
 /// `confidence` is that of the two-sided interval.
 ///
 /// nullopt where the rows are too few or do not have the metric; `why` says which. REQUIRES: the
@@ -45,7 +47,6 @@ std::optional<MetricDifference> metric_difference(const std::string& metric,
 
 /// The smallest margin of `metric` that `rows` rows can show if two runs agree in all of them, at
 /// that confidence; nullopt where it hangs on how values scatter.
-std::optional<double> least_margin(const std::string& metric, std::int64_t rows,
-                                   double confidence);
+std::optional<double> least_margin(const std::string& metric, std::int64_t rows, double confidence);
 
 }  // namespace twinrun::harness

@@ -18,14 +18,14 @@ struct SliceScores {
   double perplexity = 0;  ///< its exponential
   /// None where the evaluation has no answers.
   std::optional<double> exact_match, token_f1;
-  /// None where the references of all rows are no labels.
+  /// None where the references of all rows are no labels; accuracy is exact match then.
   std::optional<double> accuracy, macro_f1;
 };
 
-/// An answer as a label: without white space at its ends, ASCII letters in lower case.
-std::string label_of(const std::string& text);
+inline constexpr std::size_t kLabelsMax = 100;
 
-/// Whether references are labels: each stands in two rows on average, and no more than 100 differ.
+/// Whether references are labels: each stands in two rows on average, and no more than kLabelsMax
+/// differ after squad_normalized.
 bool are_labels(std::span<const protocol::EvalItem> items);
 
 /// Of all rows, then of each category in alphabetical order; without categories, of all alone.

@@ -25,11 +25,14 @@ json to_json(const EquivalenceResult& result) {
   return {{"metric", result.metric},
           {"a", result.a},
           {"b", result.b},
+          {"slice", result.slice},
           {"margin", result.margin},
           {"estimate", finite_or_null(result.estimate)},
           {"low", or_null(result.low)},
           {"high", or_null(result.high)},
           {"n", result.n},
+          {"p", or_null(result.p)},
+          {"p_holm", or_null(result.p_holm)},
           {"outcome", result.outcome},
           {"note", result.note}};
 }
@@ -94,6 +97,7 @@ std::vector<std::string> candidate_lines(const StatisticsReport& report) {
 std::vector<std::string> equivalence_lines(const StatisticsReport& report) {
   std::vector<std::string> lines;
   for (const EquivalenceResult& result : report.equivalences) {
+    if (!result.slice.empty()) continue;  // verdict.json and the reports have them
     std::string text = result.metric + ", " + result.a + " and " + result.b + ": ";
     if (result.low && result.high) {
       text += number_text("%.2g", *result.low) + " to " + number_text("%.2g", *result.high) +

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <map>
 
+#include "harness/report/evaluation_report.h"
 #include "harness/report/inference_report.h"
 #include "harness/report/statistics_report.h"
 #include "harness/report/text.h"
@@ -235,6 +236,21 @@ void add_inference(Rows& rows, const VerdictReport& report) {
   }
 }
 
+/// What became of held-out rows, if there are any.
+void add_evaluation(Rows& rows, const VerdictReport& report) {
+  const EvaluationReport& evaluation = report.evaluation;
+  if (evaluation.check.reason == "not_asked") return;
+  if (evaluation.check.verdict != Verdict::kNotRun &&
+      evaluation.check.message != headline(report)) {
+    rows.add_wrapped("evaluation", evaluation.check.message, 2);
+  }
+  constexpr std::size_t kShown = 3;
+  const std::vector<std::string> lines = evaluation_lines(evaluation);
+  for (std::size_t i = 0; i < std::min(lines.size(), kShown); ++i) {
+    rows.add_wrapped(i == 0 ? "held out" : "", lines[i], 2);
+  }
+}
+
 /// How far runs that promise no bits are apart.
 void add_statistics(Rows& rows, const VerdictReport& report) {
   const StatisticsReport& statistics = report.statistics;
@@ -331,6 +347,7 @@ std::string terminal_text(const VerdictReport& report, const TerminalOptions& op
   add_controls(rows, report);
   add_baseline(rows, report, options, !twins_differ);
   add_inference(rows, report);
+  add_evaluation(rows, report);
   add_statistics(rows, report);
   add_not_run(rows, report);
   add_cost(rows, report);

@@ -1,6 +1,7 @@
 #include "harness/report/verdict_json.h"
 
 #include "harness/protocol/canonical_json.h"
+#include "harness/report/evaluation_report.h"
 #include "harness/report/inference_report.h"
 #include "harness/report/json_fields.h"
 #include "harness/report/statistics_report.h"
@@ -142,6 +143,7 @@ json to_json(const VerdictReport& report) {
           {"controls_seed", report.controls_seed},
           {"baseline", to_json(report.baseline)},
           {"inference", inference_json(report.inference)},
+          {"evaluation", evaluation_json(report.evaluation)},
           {"statistics", statistics_json(report.statistics)},
           {"judgement", judgement_with_digest(report.judgement)},
           {"key", report.key},

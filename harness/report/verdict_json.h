@@ -10,6 +10,7 @@
 #include "harness/calibrate/judge_statistics.h"
 #include "harness/compare/compare.h"
 #include "harness/compare/verdict.h"
+#include "harness/evaluate/judge_evaluation.h"
 #include "harness/infer/judge_inference.h"
 
 namespace twinrun::harness {
@@ -56,7 +57,8 @@ struct VerdictReport {
   std::vector<ControlOutcome> controls;
   BaselineReport baseline;
   InferenceReport inference;
-  StatisticsReport statistics;  ///< of runs that promise no bits
+  EvaluationReport evaluation;
+  StatisticsReport statistics;       ///< of runs that promise no bits
   std::uint64_t controls_seed = 0;   ///< below 2^53
   std::int64_t tensors_covered = 0;  ///< tensors whose digests the lines of one step stand for
   nlohmann::json judgement;          ///< null if no run says how it wants to be judged
