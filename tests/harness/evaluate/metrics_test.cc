@@ -1,0 +1,170 @@
+#include "harness/evaluate/metrics.h"
+
+#include <gmock/gmock.h>
+
+#include "harness/evaluate/scores.h"
+#include "harness/stats/bootstrap.h"
+#include "harness/stats/paired_t.h"
+#include "harness/stats/tango.h"
+
+namespace twinrun::harness {
+namespace {
+
+using protocol::EvalItem;
+using testing::DoubleNear;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr double kConfidence = 0.9;
+
+EvalItem row(std::int64_t item, const std::string& answer, const std::string& reference,
+             double nll = 2, const std::string& category = "") {
+  EvalItem made;
+  made.item = item;
+  made.id = item;
+  if (!category.empty()) made.category = category;
+  made.tokens = 4;
+  made.nll = nll;
+  made.answer = answer;
+  made.reference = reference;
+  made.finish = protocol::Finish::kStop;
+  return made;
+}
+
+/// `count` rows of "yes" and "no" by turns, all answered right but for those in `wrong`.
+std::vector<EvalItem> labels(std::int64_t count, const std::vector<std::int64_t>& wrong) {
+  std::vector<EvalItem> rows;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::string right = i % 2 == 0 ? "yes" : "no";
+    const bool missed = std::find(wrong.begin(), wrong.end(), i) != wrong.end();
+    rows.push_back(row(i, missed ? "maybe" : right, right));
+  }
+  return rows;
+}
+
+std::optional<MetricDifference> difference(const std::string& metric,
+                                           const std::vector<EvalItem>& a,
+                                           const std::vector<EvalItem>& b) {
+  std::string why;
+  const auto found = metric_difference(metric, a, b, kConfidence, why);
+  EXPECT_EQ(found.has_value(), why.empty()) << why;
+  return found;
+}
+
+std::string refusal(const std::string& metric, const std::vector<EvalItem>& rows) {
+  std::string why;
+  EXPECT_FALSE(metric_difference(metric, rows, rows, kConfidence, why));
+  return why;
+}
+
+TEST(Metrics, ProportionsAreTangosInPoints) {
+  const auto found = difference(kExactMatch, labels(200, {1, 2, 3}), labels(200, {3, 4}));
+  ASSERT_TRUE(found);
+  const Interval share = tango_interval(1, 2, 200, kConfidence);
+  EXPECT_DOUBLE_EQ(found->interval.estimate, 0.5);
+  EXPECT_DOUBLE_EQ(found->interval.low, 100 * share.low);
+  EXPECT_DOUBLE_EQ(found->interval.high, 100 * share.high);
+  EXPECT_DOUBLE_EQ(found->p, mcnemar_p(1, 2));
+  const auto accuracy = difference(kAccuracy, labels(200, {1, 2, 3}), labels(200, {3, 4}));
+  EXPECT_EQ(accuracy->interval, found->interval);
+}
+
+TEST(Metrics, LossesAreStudentsOfTheRows) {
+  std::vector<EvalItem> a, b;
+  std::vector<double> differences;
+  for (std::int64_t i = 0; i < 30; ++i) {
+    a.push_back(row(i, "x", "y", 8));
+    b.push_back(row(i, "x", "y", 8 + 0.01 * static_cast<double>(i % 3)));
+    differences.push_back(b.back().nll / 4 - a.back().nll / 4);
+  }
+  const auto found = difference(kHeldoutLoss, a, b);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->interval, t_interval(*paired_mean(differences), kConfidence));
+  EXPECT_NEAR(found->interval.estimate, 0.0025, 1e-12);
+}
+
+TEST(Metrics, TokenF1IsTheBootstrapsOfTheRows) {
+  std::vector<EvalItem> a, b;
+  std::vector<double> differences;
+  for (std::int64_t i = 0; i < 60; ++i) {
+    a.push_back(row(i, "one two", "one two"));
+    // Words in common 1, of 2 and 2: F1 is one half.
+    b.push_back(row(i, i % 4 == 0 ? "one three" : "one two", "one two"));
+    differences.push_back(i % 4 == 0 ? -0.5 : 0);
+  }
+  const auto found = difference(kTokenF1, a, b);
+  ASSERT_TRUE(found);
+  const auto interval =
+      bootstrap_t_interval(differences, {}, kConfidence, kResamples, kBootstrapSeed);
+  EXPECT_DOUBLE_EQ(found->interval.estimate, -12.5);
+  EXPECT_DOUBLE_EQ(found->interval.low, 100 * interval->low);
+  EXPECT_LT(found->p, 0.01);
+}
+
+TEST(Metrics, MacroF1WeighsLabelsAlike) {
+  std::vector<EvalItem> a = labels(40, {}), b = labels(40, {0, 2, 4, 6, 8});
+  const auto found = difference(kMacroF1, a, b);
+  ASSERT_TRUE(found);
+  // Of 20 "yes" 15 are found: F1 30 / 35; of "no" all.
+  EXPECT_NEAR(found->interval.estimate, 100 * ((30.0 / 35 + 1) / 2 - 1), 1e-9);
+  EXPECT_LT(found->interval.low, found->interval.estimate);
+  EXPECT_GT(found->interval.high, found->interval.estimate);
+}
+
+// No row that differs is no proof that none would: the interval is no point.
+TEST(Metrics, RowsThatAllAgreeBoundNoMoreThanTheirNumberDoes) {
+  const auto rows = labels(100, {5});
+  const double bound = 100 * tango_interval(0, 0, 100, kConfidence).high;
+  for (const char* metric : {kExactMatch, kAccuracy, kTokenF1}) {
+    const auto found = difference(metric, rows, rows);
+    ASSERT_TRUE(found) << metric;
+    EXPECT_DOUBLE_EQ(found->interval.high, bound) << metric;
+    EXPECT_DOUBLE_EQ(*least_margin(metric, 100, kConfidence), bound) << metric;
+  }
+  EXPECT_GT(difference(kMacroF1, rows, rows)->interval.high, bound);  // 50 rows a label
+  EXPECT_FALSE(least_margin(kHeldoutLoss, 100, kConfidence));
+}
+
+TEST(Metrics, RowsThatDoNotHaveTheMetricSayWhy) {
+  std::vector<EvalItem> silent = labels(10, {});
+  for (EvalItem& item : silent) item.answer.reset();
+  EXPECT_THAT(refusal(kExactMatch, silent), HasSubstr("max_new_tokens"));
+  EXPECT_THAT(refusal(kTokenF1, silent), HasSubstr("max_new_tokens"));
+  std::vector<EvalItem> prose;
+  for (std::int64_t i = 0; i < 10; ++i) prose.push_back(row(i, "x", "answer " + std::to_string(i)));
+  EXPECT_THAT(refusal(kAccuracy, prose), HasSubstr("no labels"));
+  EXPECT_THAT(refusal(kMacroF1, prose), HasSubstr("no labels"));
+  EXPECT_THAT(refusal(kExactMatch, {}), HasSubstr("no rows"));
+  EXPECT_THAT(refusal(kHeldoutLoss, {prose.front()}), HasSubstr("two rows"));
+}
+
+TEST(Scores, AreOfAllRowsAndOfEachCategory) {
+  const std::vector<EvalItem> rows = {row(0, "yes", "Yes.", 4, "b"), row(1, "no", "yes", 8, "a"),
+                                      row(2, "no", "no", 4, "b"), row(3, "no", "no", 0, "a")};
+  const auto scores = score_slices(rows);
+  ASSERT_EQ(scores.size(), 3u);
+  EXPECT_EQ(scores[0].slice, "");
+  EXPECT_EQ(scores[0].rows, 4);
+  EXPECT_DOUBLE_EQ(scores[0].loss, 1);
+  EXPECT_DOUBLE_EQ(scores[0].perplexity, std::exp(1.0));
+  EXPECT_DOUBLE_EQ(*scores[0].exact_match, 75);
+  EXPECT_DOUBLE_EQ(*scores[0].accuracy, 75);
+  // "yes": 1 of 2 found, none wrong: 2/3; "no": both found, one wrong: 4/5.
+  EXPECT_THAT(*scores[0].macro_f1, DoubleNear(100 * (2.0 / 3 + 0.8) / 2, 1e-9));
+  EXPECT_EQ(scores[1].slice, "a");
+  EXPECT_DOUBLE_EQ(*scores[1].exact_match, 50);
+  EXPECT_EQ(scores[2].slice, "b");
+  EXPECT_DOUBLE_EQ(*scores[2].exact_match, 100);
+  EXPECT_THAT(slices_of(rows), ElementsAre("a", "b"));
+}
+
+TEST(Scores, AreThoseThatTheRowsHave) {
+  std::vector<EvalItem> rows = {row(0, "x", "one"), row(1, "y", "two")};
+  EXPECT_TRUE(score_slices(rows)[0].exact_match);
+  EXPECT_FALSE(score_slices(rows)[0].accuracy);  // no label twice
+  rows[0].answer.reset();
+  EXPECT_FALSE(score_slices(rows)[0].exact_match);
+}
+
+}  // namespace
+}  // namespace twinrun::harness
