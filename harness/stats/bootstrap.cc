@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -103,11 +104,18 @@ struct Studentised {
 
   double p() const {
     if (error == 0) return estimate == 0 ? 1 : 0;
+    const double infinity = std::numeric_limits<double>::infinity();
+    const auto above = [this](double least) {
+      return std::count_if(t.begin(), t.end(), [least](double x) { return x >= least; });
+    };
+    const auto below = [this](double most) {
+      return std::count_if(t.begin(), t.end(), [most](double x) { return x <= most; });
+    };
     const double seen = estimate / error;
-    const auto above = std::count_if(t.begin(), t.end(), [seen](double x) { return x >= seen; });
-    const auto below = std::count_if(t.begin(), t.end(), [seen](double x) { return x <= seen; });
-    const auto further = static_cast<double>(1 + std::min(above, below));
-    return std::min(1.0, 2 * further / static_cast<double>(t.size() + 1));
+    // No interval has an end among draws without one.
+    const auto outer =
+        std::max({std::min(above(seen), below(seen)), above(infinity), below(-infinity)});
+    return std::min(1.0, 2 * static_cast<double>(1 + outer) / static_cast<double>(t.size() + 1));
   }
 };
 

@@ -27,9 +27,10 @@ namespace twinrun::harness {
 // Intervals are two-sided, (1 - confidence) / 2 at either end. They are nullopt if there are fewer
 // than 2 clusters, or if so few differ that more draws than that have no difference at all to
 // measure theirs by, and no end can be told. A p is that of "the difference is 0", two-sided: twice
-// the smaller share of draws with a t at least as far out, the data counted in, at most 1. It is at
-// most alpha exactly where an interval of confidence 1 - alpha leaves 0 out. 1 if there are fewer
-// than 2 clusters; where nothing varies 1 if the difference is 0, else 0.
+// the smaller share of draws with a t at least as far out, the data counted in, at most 1 and no
+// less than twice the share of draws that have none. It is at most alpha exactly where there is an
+// interval of confidence 1 - alpha and it leaves 0 out. 1 if there are fewer than 2 clusters; where
+// nothing varies 1 if the difference is 0, else 0.
 //
 // All throw std::invalid_argument if there are more than 2^32 - 1 clusters, `resamples` is below 1
 // or, for an interval, so few that no rank has the confidence asked for (39 for 0.95; take 10,000),
