@@ -1,6 +1,7 @@
 #include "harness/stats/text_scores.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <unordered_map>
 
