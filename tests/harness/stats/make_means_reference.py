@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Writes means_reference.h: means of paired differences, tests of equivalence and how many they need,
+Holm's adjustment, rates of conformal alarms, random numbers:
+make_means_reference.py > means_reference.h   (needs numpy, scipy, statsmodels)
+
+Student's interval and p: scipy. A series: the formula that the header states, on numpy arrays. TOST
+and Holm: statsmodels. Plans: by trying every n from 2 on. Random numbers: the paper's, with whole
+numbers of Python.
+"""
+
+import itertools
+import platform
+import random
+
+import numpy as np
+import scipy
+import statsmodels
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.weightstats import DescrStatsW
+
+MASK = 2**64 - 1
+
+
+def samples():
+    source = random.Random(20261)
+    yield [0.5, 0.25]
+    yield [1.0, -1.0, 1.0, -1.0, 1.0, -1.0]
+    yield [source.gauss(0.001, 0.01) for _ in range(10)]
+    yield [source.gauss(3e5, 1.0) for _ in range(7)]
+    yield [0.0] * 19 + [0.125]
+    for r in (0.3, 0.6, 0.9):
+        x, series = 0.0, []
+        for _ in range(40):
+            x = r * x + source.gauss(0, 1e-4)
+            series.append(x)
+        yield series
+
+
+def series_mean(x):
+    """mean, error, freedom, correlation; None if fewer than 2 count."""
+    centred = x - x.mean()
+    r = max(float((centred[1:] * centred[:-1]).sum() / (centred**2).sum()), 0.0)
+    counted = len(x) * (1 - r) / (1 + r)
+    if counted < 2:
+        return None
+    return x.mean(), np.sqrt(x.var(ddof=1) / counted), counted - 1, r
+
+
+def quantiles(distribution, alpha, power):
+    return distribution.isf(alpha) + distribution.isf((1 - power) / 2)
+
+
+def smallest_n(arms, ratio, alpha, power):
+    """ratio: deviation / margin"""
+    for n in itertools.count(2):
+        if arms * (quantiles(stats.t(arms * (n - 1)), alpha, power) * ratio) ** 2 <= n:
+            return n
+
+
+def splitmix64(state):
+    while True:
+        state = (state + 0x9E3779B97F4A7C15) & MASK
+        z = state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+        yield z ^ (z >> 31)
+
+
+def text(value):
+    if isinstance(value, (list, np.ndarray)):
+        return "{" + ", ".join(text(x) for x in value) + "}"
+    return repr(float(value)) if isinstance(value, (float, np.floating)) else str(value)
+
+
+def print_rows(name, fields, rows):
+    print(f"struct {name} {{\n  {fields};\n}};\n")
+    print(f"inline const std::vector<{name}> k{name}s = {{")
+    for row in rows:
+        print("    {" + ", ".join(text(x) for x in row) + "},")
+    print("};\n")
+
+
+def print_means():
+    paired, series, tost = [], [], []
+    for x in samples():
+        a = np.array(x)
+        test = stats.ttest_1samp(a, 0)
+        interval = test.confidence_interval(0.9)
+        paired.append([x, a.mean(), stats.sem(a), len(x) - 1.0, interval.low, interval.high, test.pvalue])
+        known = series_mean(a)
+        if known is not None:
+            ends = stats.t.interval(0.9, known[2], known[0], known[1])
+            series.append([x, *known[:4], *ends])
+        reach = max(abs(interval.low), abs(interval.high))
+        for margin in (0.5 * reach, 0.99 * reach, 1.01 * reach, 3 * reach):
+            tost.append([x, float(margin), DescrStatsW(a).ttost_mean(-margin, margin)[0]])
+    fields = "std::vector<double> differences;\n  double mean, error, freedom, low, high, p"
+    print_rows("PairedCase", fields, paired)
+    fields = "std::vector<double> differences;\n  double mean, error, freedom, correlation, low, high"
+    print_rows("SeriesCase", fields, series)
+    print_rows("TostCase", "std::vector<double> differences;\n  double margin, p", tost)
+
+
+def print_plans():
+    rows = []
+    for alpha, power in ((0.05, 0.8), (0.05, 0.9), (0.01, 0.95), (0.2, 0.1)):
+        for ratio in (0.01, 0.3, 0.5, 1, 2, 5):
+            n = smallest_n(1, ratio, alpha, power)
+            arms = smallest_n(2, ratio, alpha, power)
+            margin = quantiles(stats.t(n - 1), alpha, power) * ratio / np.sqrt(n)
+            items = max(1, int(np.ceil((quantiles(stats.norm, alpha, power) * ratio) ** 2)))
+            rows.append([alpha, power, float(ratio), n, arms, items, margin])
+    fields = "double alpha, power, ratio;\n  std::int64_t differences, runs_per_arm, items;\n  double margin"
+    print_rows("PlanCase", fields, rows)
+
+
+def print_holm():
+    source = random.Random(20262)
+    families = [[0.01, 0.04, 0.03, 0.005], [0.5], [0.0, 1.0, 0.0], [0.02, 0.02, 0.02], [0.6, 0.7, 0.8]]
+    families += [[source.random() ** 3 for _ in range(12)]]
+    print_rows("HolmCase", "std::vector<double> p, adjusted",
+               [[p, multipletests(p, method="holm")[1]] for p in families])
+
+
+def print_conformal():
+    rows = []
+    for runs in (1, 19, 20, 59, 98, 99, 299, 1000):
+        for alpha in (0.01, 0.05, 0.1, 0.3):
+            ranks = sum(1 for k in range(1, runs + 2) if k / (runs + 1) <= alpha)
+            worst = stats.beta.ppf(0.95, ranks, runs + 1 - ranks) if ranks else 0.0
+            rows.append([runs, alpha, ranks / (runs + 1), worst])
+    print_rows("AlarmCase", "std::size_t runs;\n  double alpha, mean, worst", rows)
+    rows = []
+    for confidence in (0.5, 0.75, 0.95, 0.99):
+        for alpha in (0.01, 0.05, 0.1, 0.5):
+            # Clean runs that all stay below in at most 1 - confidence: whole numbers, no logarithm.
+            runs = next(k for k in itertools.count(1) if (1 - alpha) ** k <= 1 - confidence)
+            rows.append([alpha, confidence, runs])
+    print_rows("RunsNeededCase", "double alpha, confidence;\n  std::size_t runs", rows)
+
+
+def print_random():
+    rows = [[seed, list(itertools.islice(splitmix64(seed), 5))] for seed in (0, 1, 1234567, 2**63)]
+    print("struct RandomCase {\n  std::uint64_t seed;\n  std::vector<std::uint64_t> numbers;\n};\n")
+    print("inline const std::vector<RandomCase> kRandomCases = {")
+    for seed, numbers in rows:
+        print(f"    {{{seed}u, {{" + ", ".join(f"{x}u" for x in numbers) + "}},")
+    print("};\n")
+
+
+def main():
+    print("// Written by make_means_reference.py with Python", platform.python_version(), end="")
+    print(f", numpy {np.__version__},")
+    print(f"// scipy {scipy.__version__} and statsmodels {statsmodels.__version__}.")
+    print("#pragma once\n\n#include <cstddef>\n#include <cstdint>\n#include <vector>\n")
+    print("namespace twinrun::harness {\n")
+    print_means()
+    print_plans()
+    print_holm()
+    print_conformal()
+    print_random()
+    print("}  // namespace twinrun::harness")
+
+
+if __name__ == "__main__":
+    main()
