@@ -4,6 +4,7 @@
 #include <boost/math/distributions/beta.hpp>
 #include <cmath>
 #include <stdexcept>
+#include <vector>
 
 #include "harness/stats/interval.h"
 
@@ -34,6 +35,17 @@ double conformal_p(std::span<const double> calibration, double score) {
                                                    [score](double x) { return x >= score; }));
   }
   return p_of_rank(rank, calibration.size());
+}
+
+std::optional<double> conformal_limit(std::span<const double> calibration, double alpha) {
+  if (calibration.empty()) throw std::invalid_argument("no calibration scores");
+  require_finite(calibration, "calibration score");
+  require_inside_0_1(alpha, "alpha");
+  const std::size_t ranks = alarming_ranks(calibration.size(), alpha);
+  if (ranks == 0) return std::nullopt;
+  std::vector<double> sorted(calibration.begin(), calibration.end());
+  std::sort(sorted.begin(), sorted.end());
+  return sorted.at(sorted.size() - ranks);
 }
 
 FalseAlarmRate conformal_false_alarms(std::size_t runs, double alpha) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 
 namespace twinrun::harness {
@@ -15,6 +16,10 @@ namespace twinrun::harness {
 ///
 /// Throws std::invalid_argument if there is no calibration score or one is not finite.
 double conformal_p(std::span<const double> calibration, double score);
+
+/// The score that alarms alone exceed: p <= alpha just for scores above it. nullopt where no rank
+/// alarms. Throws as conformal_p, and unless alpha lies inside (0, 1).
+std::optional<double> conformal_limit(std::span<const double> calibration, double alpha);
 
 /// How often a clean run has p <= alpha.
 struct FalseAlarmRate {
