@@ -57,7 +57,7 @@ ChannelScore score_channel(const ChannelEnvelope& envelope, const std::vector<fl
     sum += z;
   }
   const auto n = static_cast<double>(values.size());
-  ChannelScore found{largest / 3.5, "peak", at};
+  ChannelScore found{largest / kPeakWidths, "peak", at};
   if (const double spread = std::sqrt(squares / n) / 1.3; spread > found.score) {
     found = {spread, "spread", at};
   }

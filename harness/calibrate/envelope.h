@@ -16,8 +16,11 @@ struct ChannelEnvelope {
 /// REQUIRES: at least two curves, all values finite.
 ChannelEnvelope make_envelope(const std::vector<std::vector<float>>& curves);
 
+/// Widths from the centre at which a single step gives a score of 1.
+inline constexpr double kPeakWidths = 3.5;
+
 /// How far a curve lies from the centre, in widths z of each step: the largest of
-///   peak    max |z| / 3.5
+///   peak    max |z| / kPeakWidths
 ///   spread  sqrt(mean of z^2) / 1.3
 ///   drift   |mean of z| sqrt(steps) / 3
 /// since one finds a jump and the others a small shift of many steps. The divisors only bring the

@@ -73,7 +73,7 @@ std::optional<Calibration> open_calibration(const StatisticsInput& input,
 /// The record in which `window` of a candidate stands.
 fs::path record_of(const Candidate& candidate, const StepWindow& window) {
   if (window.restored_from == 0) return candidate.run->dir / "steps.jsonl";
-  return candidate.windows / (candidate.name + "-" + window.name) / "steps.jsonl";
+  return candidate.windows / window_run_name(candidate.name, window) / "steps.jsonl";
 }
 
 /// The curves of a candidate, a window each. A short run that is not whole throws
@@ -182,6 +182,10 @@ ControlOutcome control_of(const StatisticsInput& input, const Calibration& calib
 }
 
 }  // namespace
+
+std::string window_run_name(const std::string& run, const StepWindow& window) {
+  return run + "-" + window.name;
+}
 
 StatisticsReport judge_statistics(const StatisticsInput& input) {
   StatisticsReport report;

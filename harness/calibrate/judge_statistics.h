@@ -17,6 +17,13 @@ namespace twinrun::harness {
 /// The control of the envelope: a run with another seed has to lie outside.
 inline constexpr const char* kEnvelopeSeesSeed = "envelope-sees-seed";
 
+/// Where the calibration of a verdict lies, below its folder, and the short runs of its windows.
+inline constexpr const char* kCalibrationFolder = "calibration";
+inline constexpr const char* kWindowsFolder = "windows";
+
+/// The short run of `window` that `run` made, a folder in kWindowsFolder.
+std::string window_run_name(const std::string& run, const StepWindow& window);
+
 /// A run that promises no bits, and the short runs that it made of the windows that restore a
 /// checkpoint.
 struct Candidate {

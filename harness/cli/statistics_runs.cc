@@ -41,7 +41,7 @@ void run_windows(const ResolvedCase& resolved, const fs::path& calibrations, con
     if (window.restored_from == 0 || !checkpoint_there(reference, calibrated)) continue;
     for (std::size_t i = 0; i < runs.size(); ++i) {
       if (!quiet) std::cerr << "twinrun: run " << runs[i].name << ", " << window.name << "\n";
-      const std::string run = runs[i].name + "-" + window.name;
+      const std::string run = window_run_name(runs[i].name, window);
       try {
         const auto done = execute_window({run, window, base / kWindowsFolder / run, reference,
                                           static_cast<int>(i), faults.at(i)},

@@ -8,10 +8,6 @@
 
 namespace twinrun::harness {
 
-/// Where the calibration of a verdict lies, below its folder, and the short runs of its windows.
-inline constexpr const char* kCalibrationFolder = "calibration";
-inline constexpr const char* kWindowsFolder = "windows";
-
 /// Copies the calibration of the runs' key from `calibrations` to `base`/calibration, and makes
 /// each run's short runs of the windows that it restores, in `base`/windows, so that judge() finds
 /// all that it needs. Without such a calibration, or where it is damaged, or where the checkpoint

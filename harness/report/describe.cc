@@ -4,6 +4,7 @@
 
 #include "harness/report/describe_parts.h"
 #include "harness/report/json_fields.h"
+#include "harness/report/statistics_words.h"
 #include "harness/report/text.h"
 #include "harness/report/words.h"
 
@@ -45,6 +46,7 @@ bool did_not_run(const json& check) {
 }
 
 std::string headline(const VerdictFile& verdict) {
+  if (const std::string close = closeness_sentence(verdict); !close.empty()) return close;
   for (const json& check : list_at(verdict.value, "/checks")) {
     if (text_at(check, "/verdict") == to_string(verdict.verdict)) return text_at(check, "/message");
   }
@@ -129,16 +131,17 @@ Document describe(const VerdictFile& verdict, const Evidence& evidence, const st
   if (document.title.empty()) document.title = "a case without name";
   document.verdict = verdict.verdict;
   document.sentence = headline(verdict);
-  document.meaning =
-      only_outputs(verdict) ? meaning_of_outputs(verdict.verdict) : meaning_of(verdict.verdict);
+  document.meaning = only_outputs(verdict)   ? meaning_of_outputs(verdict.verdict)
+                     : without_bits(verdict) ? meaning_without_bits(verdict.verdict)
+                                             : meaning_of(verdict.verdict);
   document.alarms = evidence.broken();
   for (ReportSection& section : std::vector<ReportSection>{
-           compared_section(verdict, evidence), divergence_section(verdict),
-           curves_section(verdict, evidence), baseline_section(verdict), inference_section(verdict),
-           cost_section(verdict, evidence), controls_section(verdict), runs_section(evidence),
-           inputs_section(verdict, evidence), machine_section(evidence),
-           differences_section(verdict), again_section(verdict), limits_section(verdict, evidence),
-           vouching_section(verdict, made)}) {
+           compared_section(verdict, evidence), statistics_section(verdict, evidence),
+           divergence_section(verdict), curves_section(verdict, evidence),
+           baseline_section(verdict), inference_section(verdict), cost_section(verdict, evidence),
+           controls_section(verdict), runs_section(evidence), inputs_section(verdict, evidence),
+           machine_section(evidence), differences_section(verdict), again_section(verdict),
+           limits_section(verdict, evidence), vouching_section(verdict, made)}) {
     if (!section.blocks.empty()) document.sections.push_back(std::move(section));
   }
   return document;

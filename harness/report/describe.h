@@ -15,7 +15,8 @@ namespace twinrun::harness {
 /// made: UTC of the report itself; empty: not said, so that equal verdicts give equal bytes
 Document describe(const VerdictFile& verdict, const Evidence& evidence, const std::string& made);
 
-/// The sentence behind the verdict: that of the first check which came to it.
+/// The sentence behind the verdict: that of the first check which came to it; of runs that promise
+/// no bits and are REPRODUCED, how close they came.
 std::string headline(const VerdictFile& verdict);
 
 /// The comparison that decided, the first of the worst verdict; null if none was made.

@@ -11,6 +11,7 @@ namespace twinrun::harness {
 ReportSection compared_section(const VerdictFile& verdict, const Evidence& evidence);
 ReportSection divergence_section(const VerdictFile& verdict);
 ReportSection curves_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection statistics_section(const VerdictFile& verdict, const Evidence& evidence);
 ReportSection baseline_section(const VerdictFile& verdict);
 ReportSection inference_section(const VerdictFile& verdict);
 ReportSection cost_section(const VerdictFile& verdict, const Evidence& evidence);

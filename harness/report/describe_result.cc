@@ -6,6 +6,7 @@
 
 #include "harness/report/describe_parts.h"
 #include "harness/report/json_fields.h"
+#include "harness/report/statistics_words.h"
 #include "harness/report/text.h"
 #include "harness/report/words.h"
 
@@ -70,13 +71,17 @@ Facts twins_facts(const VerdictFile& verdict, const Evidence& evidence) {
   add_fact(facts, "values",
            grouped(integer_at(value, "/comparisons_made").value_or(0)) + " in " +
                count_of(static_cast<long long>(pairs), "pair") + " of runs");
-  if (const auto tensors = integer_at(value, "/tensors_covered").value_or(0); tensors > 0) {
+  const auto tensors = integer_at(value, "/tensors_covered").value_or(0);
+  if (tensors > 0 && !without_bits(verdict)) {
     add_fact(facts, "tensors", grouped(tensors) + " a step, by SHA-256 of all their bytes");
   }
   const bool bounded = text_at(value, "/inference/reference/kind") == "other";
-  add_fact(facts, "how",
-           "the twins bit for bit: no tolerance, no rounding, no statistics" +
-               std::string(bounded ? "; their outputs within bounds of the reference" : ""));
+  const std::string how =
+      without_bits(verdict)
+          ? "what no rounding moves bit for bit; losses, gradient norms and final "
+            "results by statistics"
+          : "the twins bit for bit: no tolerance, no rounding, no statistics";
+  add_fact(facts, "how", how + (bounded ? "; their outputs within bounds of the reference" : ""));
   return facts;
 }
 
@@ -107,7 +112,10 @@ ReportSection divergence_section(const VerdictFile& verdict) {
   if (!first.is_object()) {
     if (text_at(pair, "/verdict") == to_string(Verdict::kReproduced)) {
       section.blocks.emplace_back(
-          Paragraph{"None: no bit of any recorded value differs in any step."});
+          Paragraph{without_bits(verdict)
+                        ? "None in what no rounding moves: samples, batches, learning rates and "
+                          "random states are the same in every step."
+                        : "None: no bit of any recorded value differs in any step."});
     } else if (!list_at(pair, "/key_differences").empty()) {
       section.blocks.emplace_back(Paragraph{"No bit was compared: the runs are not comparable."});
       add_differences(section, at(pair, "/key_differences"), a, b);

@@ -1,6 +1,7 @@
 // What a report says of itself: how to check it again, what was not shown, who vouches.
 #include "harness/report/describe_parts.h"
 #include "harness/report/json_fields.h"
+#include "harness/report/statistics_words.h"
 #include "harness/report/text.h"
 #include "harness/report/words.h"
 
@@ -77,11 +78,16 @@ ReportSection limits_section(const VerdictFile& verdict, const Evidence& evidenc
   if (only_outputs(verdict)) {
     add("That the outputs are right, safe or useful: only how they stand to the reference.");
     add("That the run would come out again: it was made once, and only read here.");
+  } else if (without_bits(verdict)) {
+    add("That the training is right, safe or useful: only how two runs of it stand to each other.");
+    add("That a difference smaller than the scatter of such runs would have been found.");
   } else {
     add("That the training is right, safe or useful: only that it came out again.");
   }
-  add("That another machine, library or program would give these bits, unless numerics is "
-      "portable.");
+  add(without_bits(verdict)
+          ? "That another machine, library or program would give these results."
+          : "That another machine, library or program would give these bits, unless numerics is "
+            "portable.");
   add("Anything about data or code that no digest above stands for; the trainer reads what it "
       "records of itself, and a trainer that lies is not found out by this.");
   add("That nobody made the records up: digests show damage and careless edits. Against forgery "

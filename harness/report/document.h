@@ -9,6 +9,7 @@
 
 #include "harness/compare/verdict.h"
 #include "harness/report/curves.h"
+#include "harness/report/statistics_charts.h"
 
 namespace twinrun::harness {
 
@@ -31,6 +32,8 @@ struct Facts {
 struct Table {
   std::vector<std::string> header;
   std::vector<std::vector<Cell>> rows;
+  /// What it is, for one that repeats a drawing in digits: a page shows it when asked to.
+  std::string fold = {};
 };
 struct Bullets {
   std::vector<Cell> items;
@@ -44,7 +47,13 @@ struct Chart {
   LossCurves curves;
   std::optional<std::int64_t> first_step;  ///< where any field first differs
 };
-using Block = std::variant<Paragraph, Facts, Table, Bullets, CodeBlock, Chart>;
+/// A drawing and what it shows; the digits stand in a table behind it, and are all that there is
+/// where nothing can be drawn.
+struct Figure {
+  std::string caption;
+  std::variant<EnvelopeChart, ScoreChart, IntervalChart> chart;
+};
+using Block = std::variant<Paragraph, Facts, Table, Bullets, CodeBlock, Chart, Figure>;
 
 struct ReportSection {
   std::string id;  ///< [a-z-]+, of ours

@@ -116,6 +116,7 @@ std::vector<std::string> Evidence::broken() const {
   for (const RunEvidence& run : runs) {
     if (run.state == State::kBroken) list.push_back("run " + run.name + ": " + run.problem);
   }
+  if (statistics.broken) list.push_back("calibration: " + statistics.problem);
   return list;
 }
 
@@ -143,6 +144,7 @@ Evidence read_evidence(const VerdictFile& verdict) {
   for (const json& stated : list_at(verdict.value, "/control_runs")) {
     evidence.runs.push_back(read_one(verdict, stated, true, nullptr));
   }
+  evidence.statistics = read_statistics(verdict, evidence.runs);
   read_bench(verdict.folder() / "bench" / "bench.json", evidence);
   return evidence;
 }

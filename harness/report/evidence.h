@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "harness/compare/compare.h"
+#include "harness/report/statistics_evidence.h"
 #include "harness/report/verdict_file.h"
 
 namespace twinrun::harness {
@@ -35,7 +36,9 @@ struct Evidence {
   std::string bench_sha256;       ///< of it
   std::string bench_problem;      ///< why it is there and cannot be read; else empty
 
-  /// What does not hold, a sentence each: empty unless a run is kBroken.
+  StatisticsEvidence statistics;  ///< empty of runs that promise bits
+
+  /// What does not hold, a sentence each: empty unless a run or the calibration is broken.
   std::vector<std::string> broken() const;
   const RunEvidence* find(const std::string& name) const;
   /// The first run whose record holds; nullptr if none.

@@ -4,6 +4,7 @@
 #include "harness/protocol/sha256.h"
 #include "harness/report/document.h"
 #include "harness/report/escape.h"
+#include "harness/report/statistics_svg.h"
 #include "harness/report/svg.h"
 #include "harness/report/text.h"
 #include "report_style_text.h"
@@ -61,7 +62,9 @@ std::string block_text(const Table& table) {
     }
     text += "</tr>\n";
   }
-  return text + "</tbody></table>\n";
+  text += "</tbody></table>\n";
+  if (table.fold.empty()) return text;
+  return "<details><summary>" + words(table.fold) + "</summary>\n" + text + "</details>\n";
 }
 
 std::string block_text(const Bullets& bullets) {
@@ -101,6 +104,24 @@ std::string block_text(const Chart& chart) {
                           {sample.same_bits ? "same bits" : ulps, false}});
   }
   return text + block_text(table);
+}
+
+std::string drawing(const EnvelopeChart& chart) {
+  std::string text = "<div class=\"panels\">\n";
+  for (const EnvelopePanel& panel : chart.panels) {
+    text += "<figure><figcaption>" + words(panel.title) + "</figcaption>\n" + envelope_svg(panel) +
+            "</figure>\n";
+  }
+  return text + "</div>\n";
+}
+
+std::string drawing(const ScoreChart& chart) { return scores_svg(chart); }
+
+std::string drawing(const IntervalChart& chart) { return intervals_svg(chart); }
+
+std::string block_text(const Figure& figure) {
+  return "<figure><figcaption>" + words(figure.caption) + "</figcaption>\n" +
+         std::visit([](const auto& chart) { return drawing(chart); }, figure.chart) + "</figure>\n";
 }
 
 std::string color_of(Verdict verdict) {

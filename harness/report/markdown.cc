@@ -51,8 +51,12 @@ std::string block_text(const Table& table) {
     for (const Cell& cell : row) cells.push_back(cell_text(cell));
     rows.push_back(cells);
   }
-  return table_text(header, rows);
+  const std::string text = table_text(header, rows);
+  return table.fold.empty() ? text : markdown_text(table.fold) + ":\n\n" + text;
 }
+
+/// Not drawn: the table behind it has the digits.
+std::string block_text(const Figure& figure) { return markdown_text(figure.caption) + "\n"; }
 
 std::string block_text(const Bullets& bullets) {
   std::string text;

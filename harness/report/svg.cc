@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
 #include "harness/report/escape.h"
-#include "harness/report/text.h"
+#include "harness/report/svg_parts.h"
 
 namespace twinrun::harness {
 namespace {
@@ -13,31 +12,6 @@ namespace {
 // Of the drawing, in its own units; the margins leave room for the larger digits on a phone.
 constexpr double kWidth = 760, kLeft = 84, kRight = 748, kTop = 32;
 constexpr double kLossBottom = 260, kDifferenceBottom = 120, kBelow = 48;
-
-std::string fixed(double value) { return number_text("%.1f", value); }
-
-std::string tick_text(double value) { return number_text("%.6g", value); }
-
-/// Round numbers within [low, high], about `count` of them.
-std::vector<double> ticks(double low, double high, int count) {
-  const double raw = (high - low) / count;
-  const double power = std::pow(10, std::floor(std::log10(raw)));
-  double step = 10 * power;
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (raw <= factor * power) {
-      step = factor * power;
-      break;
-    }
-  }
-  std::vector<double> list;
-  // Counted, not added up: a step below the resolution of `low` would never end.
-  for (int i = 0; i <= 2 * count; ++i) {
-    const double value = (std::ceil(low / step) + i) * step;
-    if (value > high) break;
-    list.push_back(value);
-  }
-  return list;
-}
 
 /// Where steps stand from left to right.
 struct StepAxis {
@@ -48,31 +22,20 @@ struct StepAxis {
   }
 };
 
-std::string text_at_point(double x, double y, const std::string& kind, const std::string& text) {
-  return "<text x=\"" + fixed(x) + "\" y=\"" + fixed(y) + "\" class=\"" + kind + "\">" +
-         xml_escape(text) + "</text>\n";
-}
-
-std::string line(double x1, double y1, double x2, double y2, const std::string& kind) {
-  return "<line x1=\"" + fixed(x1) + "\" y1=\"" + fixed(y1) + "\" x2=\"" + fixed(x2) + "\" y2=\"" +
-         fixed(y2) + "\" class=\"" + kind + "\"/>\n";
-}
-
 std::string frame(double bottom, const std::string& title, const std::string& body) {
-  return "<svg viewBox=\"0 0 " + fixed(kWidth) + " " + fixed(bottom + kBelow) +
-         "\" role=\"img\" aria-label=\"" + xml_escape(title) + "\">\n" + body + "</svg>\n";
+  return svg_frame(kWidth, bottom + kBelow, title, body);
 }
 
 std::string step_axis(const StepAxis& axis, double bottom) {
-  std::string text = line(kLeft, bottom, kRight, bottom, "grid");
+  std::string text = svg_line(kLeft, bottom, kRight, bottom, "grid");
   const auto steps =
       axis.last > axis.first ? ticks(axis.first, axis.last, 6) : std::vector<double>{axis.first};
   for (const double step : steps) {
     if (step != std::floor(step)) continue;
     const auto whole = static_cast<std::int64_t>(step);
-    text += text_at_point(axis.x(whole), bottom + 20, "middle", std::to_string(whole));
+    text += svg_text(axis.x(whole), bottom + 20, "middle", std::to_string(whole));
   }
-  return text + text_at_point(kRight, bottom + 42, "end", "step");
+  return text + svg_text(kRight, bottom + 42, "end", "step");
 }
 
 std::string first_mark(const Chart& chart, const StepAxis& axis, double bottom) {
@@ -82,8 +45,8 @@ std::string first_mark(const Chart& chart, const StepAxis& axis, double bottom) 
   const double x = axis.x(std::clamp<std::int64_t>(step, 1, chart.curves.steps));
   const bool right = x > (kLeft + kRight) / 2;
   const std::string text = "first difference: step " + std::to_string(step);
-  return (outside ? "" : line(x, kTop - 6, x, bottom, "first")) +
-         text_at_point(x + (right ? -5 : 5), kTop - 8, right ? "mark end" : "mark", text);
+  return (outside ? "" : svg_line(x, kTop - 6, x, bottom, "first")) +
+         svg_text(x + (right ? -5 : 5), kTop - 8, right ? "mark end" : "mark", text);
 }
 
 struct LossAxis {
@@ -124,7 +87,8 @@ std::string curve(const LossCurves& curves, LossRange LossBucket::*side, const S
     points.clear();
   };
   const auto add = [&](std::int64_t step, double value) {
-    points += (points.empty() ? "" : " ") + fixed(steps.x(step)) + "," + fixed(losses.y(value));
+    points +=
+        (points.empty() ? "" : " ") + svg_number(steps.x(step)) + "," + svg_number(losses.y(value));
   };
   for (const LossBucket& bucket : curves.buckets) {
     const LossRange& range = bucket.*side;
@@ -149,8 +113,8 @@ std::string loss_svg(const Chart& chart) {
   const LossAxis losses = loss_axis(curves);
   std::string body;
   for (const double value : ticks(losses.low, losses.high, 5)) {
-    body += line(kLeft, losses.y(value), kRight, losses.y(value), "grid");
-    body += text_at_point(kLeft - 6, losses.y(value) + 4, "end", tick_text(value));
+    body += svg_line(kLeft, losses.y(value), kRight, losses.y(value), "grid");
+    body += svg_text(kLeft - 6, losses.y(value) + 4, "end", tick_text(value));
   }
   body += step_axis(steps, kLossBottom);
   body += curve(curves, &LossBucket::a, steps, losses, "a");
@@ -167,12 +131,12 @@ std::string difference_svg(const Chart& chart) {
   const auto y = [&](double ulps) {
     return kDifferenceBottom - std::log10(ulps + 1) / decades * (kDifferenceBottom - kTop);
   };
-  std::string body = text_at_point(kLeft - 6, kDifferenceBottom + 4, "end", "0");
+  std::string body = svg_text(kLeft - 6, kDifferenceBottom + 4, "end", "0");
   const double every = std::ceil(decades / 5);
   for (double power = every; power <= decades; power += every) {
     const double value = std::pow(10, power) - 1;
-    body += line(kLeft, y(value), kRight, y(value), "grid");
-    body += text_at_point(kLeft - 6, y(value) + 4, "end", tick_text(std::pow(10, power)));
+    body += svg_line(kLeft, y(value), kRight, y(value), "grid");
+    body += svg_text(kLeft - 6, y(value) + 4, "end", tick_text(std::pow(10, power)));
   }
   body += step_axis(steps, kDifferenceBottom);
   for (const LossBucket& bucket : curves.buckets) {
@@ -180,7 +144,8 @@ std::string difference_svg(const Chart& chart) {
     const double x = (steps.x(bucket.first_step) + steps.x(bucket.last_step)) / 2;
     // Bits that differ without a distance (a zero's sign, not finite) stand out in their own way.
     const bool distance = bucket.ulps_max > 0;
-    body += line(x, kDifferenceBottom, x, distance ? y(static_cast<double>(bucket.ulps_max)) : kTop,
+    body +=
+        svg_line(x, kDifferenceBottom, x, distance ? y(static_cast<double>(bucket.ulps_max)) : kTop,
                  distance ? "bar" : "lost");
   }
   body += first_mark(chart, steps, kDifferenceBottom);

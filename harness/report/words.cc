@@ -55,6 +55,23 @@ std::string meaning_of_outputs(Verdict verdict) {
   }
 }
 
+std::string meaning_without_bits(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kReproduced:
+      return "The same training was run several times in fresh processes. It promises no equal "
+             "bits: what no rounding moves came out the same, losses and gradient norms scatter no "
+             "more than those of runs made for comparison, and final results lie within a margin "
+             "declared beforehand. It does not say that the runs are equal, nor that the training "
+             "is right.";
+    case Verdict::kNotReproduced:
+      return "A difference was shown that rounding does not explain: in what no rounding moves, in "
+             "losses or gradient norms that lie outside of what runs of this kind do, or in a "
+             "final result beyond its margin.";
+    default:
+      return meaning_of(verdict);
+  }
+}
+
 std::string question_of(const std::string& name) {
   static const std::map<std::string, std::string> questions = {
       {"twin", "Do runs with equal seeds and configuration agree in every bit?"},
@@ -63,6 +80,9 @@ std::string question_of(const std::string& name) {
       {"inference",
        "Does the adapter give the outputs that it should: those of the reference, or, "
        "without one, the same in every run?"},
+      {"calibration", "Of runs without equal bits: do they scatter as calibrated runs did?"},
+      {"equivalence", "Of runs without equal bits: do their results lie within the margins?"},
+      {"envelope-sees-seed", "Does a run with another seed lie outside of the calibration?"},
       {"run", "Is the record of the run whole and intact?"},
       {"bench", "Does reproducible training stay within its time budget?"},
       {"planted-ulp", "Is a change of one unit in the last place, planted on purpose, found?"},

@@ -13,6 +13,9 @@ std::string meaning_of(Verdict verdict);
 /// The same of a verdict that is about outputs alone.
 std::string meaning_of_outputs(Verdict verdict);
 
+/// The same of runs that promise no bits.
+std::string meaning_without_bits(Verdict verdict);
+
 /// What the check or control `name` asks, in words; empty for one that is not known here.
 std::string question_of(const std::string& name);
 

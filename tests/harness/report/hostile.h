@@ -19,7 +19,9 @@ inline std::string hostile_text() {
 /// `value` with every string made hostile but for those that the schema fixes, and keys.
 inline nlohmann::json made_hostile(const nlohmann::json& value, const std::string& key = "") {
   if (value.is_string()) {
-    static const std::set<std::string> fixed = {"verdict", "dir", "fingerprint", "sha256", "head"};
+    static const std::set<std::string> fixed = {
+        "verdict", "dir",  "fingerprint", "sha256", "head", "digest", "calibration_sha256",
+        "channel", "part", "outcome"};
     return fixed.count(key) > 0 ? value : nlohmann::json(hostile_text());
   }
   if (!value.is_structured()) return value;
