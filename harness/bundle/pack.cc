@@ -41,6 +41,19 @@ class FileList {
   std::set<std::string> names_;
 };
 
+/// What the judge reads of the run folder `view.dir`, to be packed as `name`.
+void add_folder(FileList& list, const fs::path& name, const RunView& view) {
+  const std::string folder = name.generic_string() + "/";
+  for (const char* file : {"config.json", "manifest.json", "steps.jsonl",
+                           "adapter/adapter_config.json", "adapter/adapter_model.safetensors"}) {
+    list.add_if_there(folder + file, view.dir / file);
+  }
+  const json named = list_at(view.manifest, "/files");
+  for (const auto& item : named.items()) {
+    list.add_if_there(folder + item.key(), view.dir / item.key());
+  }
+}
+
 void add_run(FileList& list, const RunEvidence& run) {
   const fs::path dir = fs::path(text_at(run.stated, "/dir")).lexically_normal();
   if (dir.empty() || dir.is_absolute() || *dir.begin() == ".." || dir == ".") {
@@ -52,14 +65,27 @@ void add_run(FileList& list, const RunEvidence& run) {
     throw UsageError("run " + one_line(run.name) + ": " + one_line(run.problem) +
                      "; a bundle needs the records");
   }
-  const std::string name = dir.generic_string() + "/";
-  for (const char* file : {"config.json", "manifest.json", "steps.jsonl",
-                           "adapter/adapter_config.json", "adapter/adapter_model.safetensors"}) {
-    list.add_if_there(name + file, run.view.dir / file);
-  }
-  const json named = list_at(run.view.manifest, "/files");
-  for (const auto& item : named.items()) {
-    list.add_if_there(name + item.key(), run.view.dir / item.key());
+  add_folder(list, dir, run.view);
+}
+
+/// The calibration of runs that promise no bits, and what they made of its windows.
+void add_statistics(FileList& list, const VerdictFile& verdict, const Evidence& evidence) {
+  const RunEvidence* first = evidence.first_that_holds();
+  if (!at(verdict.value, "/statistics").is_object() || first == nullptr) return;
+  const fs::path name =
+      calibration_file(kCalibrationFolder, fingerprint(comparability_key(first->view)));
+  const fs::path file = verdict.folder() / name;
+  list.add_if_there(name.generic_string(), file);
+  const auto read = read_calibration(file);
+  const auto* calibration = std::get_if<Calibration>(&read);
+  if (calibration == nullptr) return;
+  for (const CalibratedWindow& calibrated : calibration->windows) {
+    if (calibrated.window.restored_from == 0) continue;
+    for (const RunEvidence& run : evidence.runs) {
+      if (run.control) continue;
+      const fs::path folder = window_folder(run.name, calibrated.window);
+      add_folder(list, folder, read_run(verdict.folder() / folder));
+    }
   }
 }
 
@@ -99,6 +125,7 @@ std::vector<BundleFile> bundle_files(const VerdictFile& verdict, const Evidence&
   for (const RunEvidence& run : evidence.runs) add_run(list, run);
   add_inference(list, verdict, evidence);
   add_baseline(list, verdict);
+  add_statistics(list, verdict, evidence);
   list.add_if_there("bench/bench.json", verdict.folder() / "bench" / "bench.json");
   list.add({"report.html", "", to_html(describe(verdict, evidence, ""))});
   return list.sorted();

@@ -27,7 +27,8 @@ struct BundleFile {
 /// What a bundle of `verdict` holds, sorted by name: verdict.json, of every run config.json,
 /// manifest.json, steps.jsonl, what the manifest has digests of, and the adapter; prompts,
 /// reference and control of outputs, from beside the first run; the baseline's curve with its
-/// description; bench/bench.json; report.html. Not in it: the base model and the data, for which
+/// description; of runs that promise no bits the calibration, and the short runs of its windows;
+/// bench/bench.json; report.html. Not in it: the base model and the data, for which
 /// their digests stand in config.json; checkpoints; logs.
 ///
 /// Throws UsageError where a record is missing or lies outside the folder of the verdict,

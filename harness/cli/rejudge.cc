@@ -111,20 +111,23 @@ JudgeInput input_of(const VerdictFile& verdict, const fs::path& curves, Rejudgem
 
 /// The checks that are not judged from records come from the verdict that is there.
 void take_over_checks(const VerdictFile& verdict, Rejudgement& result) {
-  std::vector<Check> checks;
-  for (const Check& check : result.report.checks) {
-    if (kRejudged.count(check.name) > 0) checks.push_back(check);
-  }
+  std::vector<Check>& checks = result.report.checks;
   for (const json& stated : list_at(verdict.value, "/checks")) {
     const std::string name = text_at(stated, "/name");
     if (kRejudged.count(name) > 0) continue;
     const Verdict found = verdict_from_string(text_at(stated, "/verdict"));
-    checks.push_back({name, found, text_at(stated, "/reason"), text_at(stated, "/message")});
+    const Check taken{name, found, text_at(stated, "/reason"), text_at(stated, "/message")};
+    const auto same = std::find_if(checks.begin(), checks.end(),
+                                   [&](const Check& check) { return check.name == name; });
+    if (same == checks.end()) {
+      checks.push_back(taken);
+    } else {
+      *same = taken;
+    }
     if (found != Verdict::kNotRun) {
       result.taken_over.push_back("check " + name + " (" + to_string(found) + ")");
     }
   }
-  result.report.checks = checks;
   result.report.verdict = overall(checks);
 }
 
@@ -192,7 +195,8 @@ void hold_against(const json& stated, const json& now, std::vector<std::string>&
   differences.list("pair of outputs", list_at(outputs, "/twins"), list_at(outputs_now, "/twins"),
                    std::array{"/verdict", "/reason", "/bitwise"});
   differences.fields("the statistics'", at(stated, "/statistics"), at(now, "/statistics"),
-                     std::array{"/digest", "/calibration_sha256", "/candidates", "/equivalences"});
+                     std::array{"/settings", "/digest", "/calibration_sha256", "/scores",
+                                "/candidates", "/equivalences", "/windows"});
   differences.fields("the baseline's", at(stated, "/baseline"), at(now, "/baseline"),
                      std::array{"/fingerprint", "/sha256", "/head", "/curve_steps",
                                 "/steps_compared", "/comparisons", "/first"});

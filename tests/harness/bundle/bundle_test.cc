@@ -11,6 +11,7 @@
 #include "harness/exit_code.h"
 #include "harness/protocol/sha256.h"
 #include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/noisy_folder.h"
 
 namespace twinrun::harness {
 namespace {
@@ -25,7 +26,8 @@ using Members = std::vector<std::pair<std::string, std::string>>;
 class Bundle : public testing::Test {
  protected:
   /// Packs the folder as it lies there.
-  void pack(const JudgedFolder& out) const {
+  template <typename Folder>
+  void pack(const Folder& out) const {
     pack_bundle(bundle_files(out.verdict(), out.evidence()), path());
   }
   std::filesystem::path path() const { return folder_.path() / "x.tar"; }
@@ -314,6 +316,63 @@ TEST_F(Bundle, PackingRefusesWhatWouldNotHold) {
   EXPECT_THAT(test::message_of<UsageError>([&] { pack(outside); }),
               HasSubstr("not below the folder of verdict.json"));
   EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(Bundle, RunsWithoutEqualBitsAreJudgedAgainByCalibrationAndShortRuns) {
+  test::NoisyFolder out;
+  ASSERT_EQ(out.write()["verdict"], "REPRODUCED");
+  pack(out);
+  std::vector<std::string> names;
+  for (const auto& [name, text] : members()) names.push_back(name);
+  const std::string calibration = "calibration/" + out.calibration().filename().string();
+  EXPECT_THAT(names, Contains(calibration));
+  for (const char* file : {"config.json", "manifest.json", "steps.jsonl"}) {
+    EXPECT_THAT(names, Contains(std::string("windows/b-restored-6/") + file));
+  }
+  EXPECT_EQ(check(), 0);
+  test::NoisyFolder red;
+  for (auto& step : red.b_short.record.steps) step.loss *= 1.001f;
+  ASSERT_EQ(red.write()["verdict"], "NOT_REPRODUCED");
+  pack(red);
+  EXPECT_EQ(check(), 1);
+}
+
+TEST_F(Bundle, ACalibrationOrAShortRunThatWasChangedIsFoundByJudgingAgain) {
+  test::NoisyFolder out;
+  out.write();
+  const std::string calibration = "calibration/" + out.calibration().filename().string();
+  for (const std::string& name : {calibration, std::string("windows/a-restored-6/steps.jsonl")}) {
+    pack(out);
+    forge(name, [](std::string text) {
+      const std::size_t digit = text.find_last_of("0123456789");
+      text[digit] = text[digit] == '1' ? '2' : '1';
+      return text;
+    });
+    EXPECT_THAT(broken(), HasSubstr("do not give its verdict")) << name;
+    Members without = members();
+    std::erase_if(without, [&](const auto& member) { return member.first == name; });
+    write(without);
+    EXPECT_THAT(broken(), HasSubstr("do not give its verdict")) << name;
+  }
+}
+
+TEST_F(Bundle, StatisticsThatWereSaidOtherwiseAreFound) {
+  test::NoisyFolder out;
+  out.write();
+  for (const auto& [pointer, to] :
+       std::vector<std::pair<std::string, json>>{{"/statistics/scores/0", 0.001},
+                                                 {"/statistics/settings/alpha", 0.05},
+                                                 {"/statistics/candidates/0/p", 0.9},
+                                                 {"/statistics/windows/0/centre/0", 1.0},
+                                                 {"/statistics/equivalences/0/low", 0.0}}) {
+    pack(out);
+    forge("verdict.json", [&](const std::string& text) {
+      json value = json::parse(text);
+      value[json::json_pointer(pointer)] = to;
+      return json_text(value);
+    });
+    EXPECT_THAT(broken(), HasSubstr("do not give its verdict. the statistics'")) << pointer;
+  }
 }
 
 TEST_F(Bundle, WhatIsNoBundleIsSaid) {
