@@ -87,6 +87,35 @@ void require_controls(const VerdictFile& file) {
   }
 }
 
+bool above(const json& value, const json& limit) {
+  return value.is_number() && limit.is_number() && value.get<double>() > limit.get<double>();
+}
+
+/// What a green calibration and equivalence rest on.
+void require_within(const VerdictFile& file) {
+  const json alpha = at(file.value, "/statistics/settings/alpha");
+  const json candidates = list_at(file.value, "/statistics/candidates");
+  if (candidates.empty()) contradiction(file.path, "the calibration is REPRODUCED without a run");
+  for (const json& candidate : candidates) {
+    if (above(at(candidate, "/p"), alpha)) continue;
+    contradiction(file.path, "the calibration is REPRODUCED, but p of run " +
+                                 text_at(candidate, "/name") + " is not above alpha");
+  }
+}
+
+void require_equivalent(const VerdictFile& file) {
+  const json list = list_at(file.value, "/statistics/equivalences");
+  if (list.empty()) contradiction(file.path, "equivalence is REPRODUCED, but nothing was tested");
+  for (const json& found : list) {
+    const json margin = at(found, "/margin"), low = at(found, "/low");
+    const bool inside =
+        low.is_number() && above(margin, -low.get<double>()) && above(margin, at(found, "/high"));
+    if (text_at(found, "/outcome") == "equivalent" && inside) continue;
+    contradiction(file.path, "equivalence is REPRODUCED, but not " + text_at(found, "/metric") +
+                                 " of " + text_at(found, "/a") + " and " + text_at(found, "/b"));
+  }
+}
+
 void require_agreement(const VerdictFile& file) {
   std::vector<Check> checks;
   for (const json& check : list_at(file.value, "/checks")) {
@@ -111,6 +140,8 @@ void require_agreement(const VerdictFile& file) {
     if (check.verdict != Verdict::kReproduced) continue;
     if (check.name == "twin") require_twins(file);
     if (check.name == "controls") require_controls(file);
+    if (check.name == "calibration") require_within(file);
+    if (check.name == "equivalence") require_equivalent(file);
   }
 }
 

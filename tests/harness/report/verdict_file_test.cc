@@ -8,6 +8,7 @@
 
 #include "harness/exit_code.h"
 #include "tests/harness/report/judged_folder.h"
+#include "tests/harness/report/noisy_folder.h"
 #include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
@@ -39,6 +40,44 @@ TEST(ReadVerdict, TakesWhatTheJudgeWrites) {
   EXPECT_EQ(out.verdict().sha256.size(), 64u);
   for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report()}) {
     EXPECT_EQ(parse_verdict("v.json", to_json(report).dump()).verdict, report.verdict);
+  }
+}
+
+TEST(ReadVerdict, StatisticsAreOfTheSchemaAndComplete) {
+  test::NoisyFolder out;
+  const json good = out.write();
+  EXPECT_EQ(out.verdict().verdict, Verdict::kReproduced);
+  for (const char* object : {"", "/candidates/0", "/equivalences/0", "/windows/0", "/settings",
+                             "/settings/equivalence"}) {
+    const json::json_pointer place(std::string("/statistics") + object);
+    for (const auto& item : good.at(place).items()) {
+      json bad = good;
+      bad.at(place).erase(item.key());
+      EXPECT_THAT(usage_error_of(bad.dump()), HasSubstr("is no verdict")) << place << item.key();
+      bad.at(place)[item.key()] = true;
+      EXPECT_THAT(usage_error_of(bad.dump()), HasSubstr("is no verdict")) << place << item.key();
+    }
+  }
+}
+
+TEST(ReadVerdict, GreenStatisticsThatTheirNumbersDenyContradictThemselves) {
+  test::NoisyFolder out;
+  const json good = out.write();
+  const std::vector<std::pair<std::string, json>> changes = {
+      {"/candidates/1/p", 0.1},
+      {"/candidates", json::array()},
+      {"/settings/alpha", 0.99},
+      {"/equivalences", json::array()},
+      {"/equivalences/0/outcome", "undecided"},
+      {"/equivalences/0/high", 0.001},
+      {"/equivalences/0/low", -0.002},
+      {"/equivalences/0/low", nullptr}};
+  for (const auto& [pointer, to] : changes) {
+    json bad = good;
+    bad["statistics"][json::json_pointer(pointer)] = to;
+    EXPECT_THAT(test::message_of<EvidenceError>([&] { parse_verdict("v.json", bad.dump()); }),
+                HasSubstr("contradicts itself"))
+        << pointer;
   }
 }
 
