@@ -12,6 +12,8 @@ trainer.params of the case make it misbehave in ways that are no faults of docs/
   tell_pid: true      prints its process id
   ignore_signals: true                       SIGINT and SIGTERM do nothing to it
   tell_surroundings: true                    prints TZ, LC_ALL, PYTHONHASHSEED
+  noise_ppm: N  promises no bits: losses and gradients are off by up to N millionths, as
+                launch.shuffle_reductions says, or without it in another way in each run
   infer_*: what `infer` does wrong: fake_infer.py
 """
 
@@ -78,6 +80,17 @@ class Faults:
         return kind in self.steps and step >= self.steps[kind]
 
 
+class Noise:
+    """What a trainer that promises no bits adds to its sums."""
+
+    def __init__(self, size, seed):
+        self.size = size
+        self.seed = int.from_bytes(os.urandom(6), "big") if seed is None else seed
+
+    def factor(self, *place):
+        return 1 + self.size * (2 * uniform("noise", self.seed, *place) - 1) if self.size else 1
+
+
 class UsageError(Exception):
     pass
 
@@ -120,8 +133,8 @@ class Record:
 
 
 class Toy:
-    def __init__(self, seeds, faults):
-        self.seeds, self.faults = dict(seeds), faults
+    def __init__(self, seeds, faults, noise):
+        self.seeds, self.faults, self.noise = dict(seeds), faults, noise
         self.drawn = 0
         init = [f32(uniform("a", seeds["lora_init"], i) - 0.5) for i in range(8)]
         self.adapter = {LORA_A: init, LORA_B: [0.0] * 8}
@@ -167,10 +180,16 @@ class Toy:
                 for k in range(4):
                     grads[LORA_B][2 * k + i].append(error[k] * hidden[i])
         scale = 1 / len(samples)
-        loss = f32(math.fsum(losses) * scale)
+        loss = f32(math.fsum(losses) * scale * self.noise.factor("loss", step))
         if self.faults.at("nan", step):
             loss, scale = math.nan, math.nan
-        return loss, {n: [f32(math.fsum(g) * scale) for g in gs] for n, gs in grads.items()}
+        return loss, {
+            name: [
+                f32(math.fsum(g) * scale * self.noise.factor(name, step, i))
+                for i, g in enumerate(of_tensor)
+            ]
+            for name, of_tensor in grads.items()
+        }
 
     def update(self, grads, lr, scale):
         for name, values in self.adapter.items():
@@ -298,13 +317,14 @@ def train(config, run_dir, manifest, params):
             "schema": 1,
             "identity": manifest["identity"],
             "arithmetic": "fake-float32/1",
-            "promise": params.get("promise", "bitwise"),
+            "promise": params.get("promise", "none" if "noise_ppm" in params else "bitwise"),
             "steps": steps,
         },
         separators=(",", ":"),
     )
     record = Record(run_dir, header, params.get("pad_tensors", 0))
-    toy = Toy(manifest["seeds"], faults)
+    noise = Noise(params.get("noise_ppm", 0) / 1e6, launch.get("shuffle_reductions"))
+    toy = Toy(manifest["seeds"], faults, noise)
     record.line(toy.state())
     record.group(0, "base", group_of(toy.base))
     last = launch.get("stop_after") or steps

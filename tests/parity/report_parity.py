@@ -2,10 +2,11 @@
 
 report_parity.py --twinrun PROGRAM --source DIR [--chromium PROGRAM]
 
-Without --chromium: JUnit by junitparser, bundles by tarfile and sha256sum. With it: the HTML page in
+Without --chromium: JUnit by junitparser, bundles by tarfile and sha256sum, verdict.json by schema. With it: the HTML page in
 headless Chromium, at two widths, in both colour schemes, and printed.
 """
 
+import json
 import os
 import re
 import struct
@@ -18,6 +19,7 @@ import zlib
 
 import real_twinrun
 from real_twinrun import ARGUMENTS
+from schemas import validator
 
 CASE = """schema: 1
 name: "toy </title><script>document.title='run'</script>"
@@ -26,6 +28,10 @@ train: {{steps: 6}}
 numerics: deterministic
 trainer:
   command: [{python}, {source}/tests/e2e/fake_trainer.py]
+"""
+# Of a trainer that promises no bits; its calibration is made first.
+NOISY = """  params: {noise_ppm: 1}
+statistics: {alpha: 0.1, envelope_runs: 5, calibration_runs: 9, window_steps: 5}
 """
 GREEN_PANEL = {"light": (0xE6, 0xF4, 0xEA), "dark": (0x12, 0x30, 0x1D)}
 
@@ -39,7 +45,8 @@ def twinrun(*arguments):
 
 
 class Judged(unittest.TestCase):
-    """A folder with `green`, where the runs are equal, `red`, where b differs, and `crashed`."""
+    """Folders of verdicts: `green`, where the runs are equal, `red`, where b differs, `crashed`, and
+    of runs that promise no bits `uncalibrated`, `scattered` and `outside`."""
 
     @classmethod
     def setUpClass(cls):
@@ -53,10 +60,26 @@ class Judged(unittest.TestCase):
             ("red", 1, ("--inject", "b:adapter-ulp@3")),
             ("crashed", 3, ("--inject", "b:crash@3")),
         ):
-            out = os.path.join(cls.folder, name)
-            result = twinrun("verify", case, "--out", out, "--quiet", *flags)
-            if result.returncode != code:
-                raise AssertionError(f"{name}: exit {result.returncode}\n{result.stderr}")
+            cls.judge(case, name, code, *flags)
+        # The noise hangs on the names of the runs, so that the verdicts are the same each time.
+        with open(case, "w", encoding="utf-8") as file:
+            text = CASE.replace("deterministic", "fast\nshuffle_reductions: 1")
+            file.write(text.format(python=sys.executable, source=ARGUMENTS.source) + NOISY)
+        cls.judge(case, "uncalibrated", 3)
+        work = ("calibrate", case, "--work", os.path.join(cls.folder, "work"))
+        for flags in (("--quiet",), ("--accept", "--why", "a test", "--who", "Ada")):
+            result = twinrun(*work, *flags)
+            if result.returncode != 0:
+                raise AssertionError(f"calibrate: exit {result.returncode}\n{result.stderr}")
+        cls.judge(case, "scattered", 0)
+        cls.judge(case, "outside", 1, "--inject", "b:dropout-unseeded@3")
+
+    @classmethod
+    def judge(cls, case, name, code, *flags):
+        out = os.path.join(cls.folder, name)
+        result = twinrun("verify", case, "--out", out, "--quiet", *flags)
+        if result.returncode != code:
+            raise AssertionError(f"{name}: exit {result.returncode}\n{result.stderr}")
 
     @classmethod
     def tearDownClass(cls):
@@ -110,10 +133,29 @@ class JUnit(Judged):
         self.assertEqual(found["Failure"], [])
         self.assertEqual(found["Error"][:2], ["INVALID", "twin"])
 
+    def test_runs_without_equal_bits(self):
+        found = self.counted(self.suite("scattered"))
+        self.assertEqual((found["Failure"], found["Error"]), ([], []))
+        found = self.counted(self.suite("outside"))
+        self.assertEqual(found["Failure"][:2], ["NOT_REPRODUCED", "calibration"])
+        found = self.counted(self.suite("uncalibrated"))
+        self.assertEqual(found["Failure"], [])
+        self.assertIn("calibration", found["Error"])
+
+
+class Schema(Judged):
+    def test_every_verdict_is_of_its_schema(self):
+        for name in ("green", "red", "crashed", "uncalibrated", "scattered", "outside"):
+            with open(os.path.join(self.folder, name, "verdict.json"), encoding="utf-8") as file:
+                verdict = json.load(file)
+            validator(ARGUMENTS.source, "verdict").validate(verdict)
+            scattered = verdict["statistics"] is not None
+            self.assertEqual(scattered, name in ("uncalibrated", "scattered", "outside"))
+
 
 class Bundle(Judged):
     def test_tar_and_sha256sum_take_it_apart(self):
-        for name, code in (("green", 0), ("red", 1), ("crashed", 3)):
+        for name, code in (("green", 0), ("red", 1), ("crashed", 3), ("scattered", 0)):
             bundle = os.path.join(self.folder, name + ".tar")
             packed = twinrun("bundle", os.path.join(self.folder, name), "--out", bundle)
             self.assertEqual(packed.returncode, 0, packed.stderr)
@@ -201,7 +243,7 @@ class Page(Judged):
             self.assertNotIn(other, colours)
 
     def test_nothing_is_wider_than_the_window(self):
-        for name in ("green", "red", "crashed"):
+        for name in ("green", "red", "crashed", "uncalibrated", "scattered", "outside"):
             page = self.report(name, "html")
             for width in (1280, 390):
                 frame = os.path.join(self.folder, "frame.html")
@@ -228,15 +270,16 @@ class Page(Judged):
 
     def test_it_can_be_printed(self):
         printed = os.path.join(self.folder, "report.pdf")
-        page = "file://" + self.report("red", "html")
-        self.chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", page)
-        with open(printed, "rb") as file:
-            self.assertTrue(file.read().startswith(b"%PDF-"))
+        for name in ("red", "outside"):
+            page = "file://" + self.report(name, "html")
+            self.chromium(f"--print-to-pdf={printed}", "--no-pdf-header-footer", page)
+            with open(printed, "rb") as file:
+                self.assertTrue(file.read().startswith(b"%PDF-"))
 
 
 def main():
     real_twinrun.parse(__doc__, "--chromium")
-    kinds = (Page,) if ARGUMENTS.chromium else (JUnit, Bundle)
+    kinds = (Page,) if ARGUMENTS.chromium else (JUnit, Schema, Bundle)
     return real_twinrun.run(map(unittest.defaultTestLoader.loadTestsFromTestCase, kinds))
 
 
