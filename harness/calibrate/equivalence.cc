@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "harness/evaluate/metrics.h"
 #include "harness/evaluate/scores.h"
@@ -27,12 +28,19 @@ std::string word_of(Equivalence outcome) {
   return "undecided";
 }
 
+/// The last steps before `last`.
+WindowCurves final_curves(const Candidate& candidate, std::int64_t last,
+                          const StatisticsSettings& settings) {
+  const std::int64_t first = std::max<std::int64_t>(1, last - settings.final_window_steps + 1);
+  return read_window(candidate.run->dir / "steps.jsonl", {"final", 0, first, last});
+}
+
 /// Differences of the loss in the last steps, b - a.
-std::vector<double> final_differences(const Candidate& a, const Candidate& b, std::int64_t steps) {
+std::vector<double> final_differences(const Candidate& a, const Candidate& b,
+                                      const StatisticsSettings& settings) {
   const std::int64_t last = std::min(a.run->summary.last_step, b.run->summary.last_step);
-  const StepWindow window{"final", 0, std::max<std::int64_t>(1, last - steps + 1), last};
-  const WindowCurves of_a = read_window(a.run->dir / "steps.jsonl", window);
-  const WindowCurves of_b = read_window(b.run->dir / "steps.jsonl", window);
+  const WindowCurves of_a = final_curves(a, last, settings);
+  const WindowCurves of_b = final_curves(b, last, settings);
   std::vector<double> differences;
   for (std::size_t i = 0; i < of_a.loss.size(); ++i) {
     differences.push_back(static_cast<double>(of_b.loss[i]) - static_cast<double>(of_a.loss[i]));
@@ -72,7 +80,7 @@ EquivalenceResult empty_result(const std::string& metric, const Candidate& a, co
 EquivalenceResult final_loss(const Candidate& a, const Candidate& b,
                              const StatisticsSettings& settings) {
   EquivalenceResult result = empty_result(kFinalLoss, a, b, settings);
-  const std::vector<double> differences = final_differences(a, b, settings.final_window_steps);
+  const std::vector<double> differences = final_differences(a, b, settings);
   result.n = static_cast<std::int64_t>(differences.size());
   if (!std::all_of(differences.begin(), differences.end(),
                    [](double difference) { return std::isfinite(difference); })) {
@@ -208,15 +216,34 @@ void decide(StatisticsReport& report) {
 }  // namespace
 
 void test_equivalence(const StatisticsInput& input, StatisticsReport& report) {
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;
   for (std::size_t i = 0; i < input.candidates.size(); ++i) {
-    for (std::size_t j = i + 1; j < input.candidates.size(); ++j) {
-      const Candidate &a = input.candidates[i], &b = input.candidates[j];
-      report.equivalences.push_back(final_loss(a, b, report.settings));
-      test_rows(a, b, report);
-    }
+    for (std::size_t j = i + 1; j < input.candidates.size(); ++j) pairs.emplace_back(i, j);
+  }
+  test_equivalence(input, pairs, report);
+}
+
+void test_equivalence(const StatisticsInput& input,
+                      const std::vector<std::pair<std::size_t, std::size_t>>& pairs,
+                      StatisticsReport& report) {
+  for (const auto& [i, j] : pairs) {
+    const Candidate &a = input.candidates.at(i), &b = input.candidates.at(j);
+    report.equivalences.push_back(final_loss(a, b, report.settings));
+    test_rows(a, b, report);
   }
   adjust_p_values(report);
   decide(report);
+}
+
+std::optional<double> metric_value(const std::string& metric, const Candidate& candidate,
+                                   const StatisticsSettings& settings) {
+  if (metric == kFinalLoss) {
+    const WindowCurves curves = final_curves(candidate, candidate.run->summary.last_step, settings);
+    const double sum = std::accumulate(curves.loss.begin(), curves.loss.end(), 0.0);
+    return sum / static_cast<double>(curves.loss.size());
+  }
+  if (candidate.evaluation == nullptr) return std::nullopt;
+  return value_of(metric, candidate.evaluation->at(candidate.evaluation->header.last));
 }
 
 }  // namespace twinrun::harness

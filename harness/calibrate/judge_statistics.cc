@@ -19,16 +19,6 @@ Check calibration_check(Verdict verdict, const std::string& reason, const std::s
   return {"calibration", verdict, reason, message};
 }
 
-/// What the runs declare; nullopt if they declare nothing.
-std::optional<StatisticsSettings> declared(const StatisticsInput& input) {
-  for (const Candidate& candidate : input.candidates) {
-    if (!candidate.run->config) continue;
-    const json statistics = candidate.run->config->judgement.value("statistics", json());
-    if (statistics.is_object()) return statistics_from_json(statistics);
-  }
-  return std::nullopt;
-}
-
 std::string cost_text(const StatisticsSettings& settings) {
   return "`twinrun calibrate CASE` makes one: " +
          std::to_string(settings.envelope_runs + settings.calibration_runs) +
@@ -187,19 +177,35 @@ std::string window_run_name(const std::string& run, const StepWindow& window) {
   return run + "-" + window.name;
 }
 
+bool take_settings(const StatisticsInput& input, StatisticsReport& report) {
+  for (const Candidate& candidate : input.candidates) {
+    if (!candidate.run->config) continue;
+    const json statistics = candidate.run->config->judgement.value("statistics", json());
+    if (!statistics.is_object()) continue;
+    const StatisticsSettings settings = statistics_from_json(statistics);
+    const std::string digest = statistics_digest(settings);
+    if (!report.statistics_digest.empty() && digest != report.statistics_digest) {
+      report.calibration = calibration_check(
+          Verdict::kInconclusive, "other_settings",
+          "run " + candidate.name + " declares other margins and levels than a run before it");
+      report.equivalence.reason = "other_settings";
+      return false;
+    }
+    report.settings = settings;
+    report.statistics_digest = digest;
+  }
+  if (!report.statistics_digest.empty()) return true;
+  report.calibration = calibration_check(
+      Verdict::kInconclusive, "not_declared",
+      "nothing says how runs that are not equal in every bit are to be judged: add a section "
+      "statistics: to the case");
+  report.equivalence.reason = "not_declared";
+  return false;
+}
+
 StatisticsReport judge_statistics(const StatisticsInput& input) {
   StatisticsReport report;
-  const auto settings = declared(input);
-  if (!settings) {
-    report.calibration = calibration_check(
-        Verdict::kInconclusive, "not_declared",
-        "the trainer promises no bits, and the case does not say how else to judge it: add a "
-        "section statistics:");
-    report.equivalence.reason = "not_declared";
-    return report;
-  }
-  report.settings = *settings;
-  report.statistics_digest = statistics_digest(*settings);
+  if (!take_settings(input, report)) return report;
   if (const auto calibration = open_calibration(input, report)) {
     report.scores = calibration->scores;
     report.windows = calibration->windows;

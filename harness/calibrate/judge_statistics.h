@@ -63,6 +63,13 @@ struct EquivalenceResult {
   std::string note;                 ///< what would decide it, or why nothing could
 };
 
+/// How far runs that differ in seeds alone are apart in a metric.
+struct SeedSpread {
+  std::string metric;
+  std::int64_t runs = 0;
+  double deviation = 0;  ///< standard deviation, in the metric's unit
+};
+
 struct StatisticsReport {
   Check calibration{"calibration", Verdict::kNotRun, "not_asked", ""};
   Check equivalence{"equivalence", Verdict::kNotRun, "not_asked", ""};
@@ -75,7 +82,12 @@ struct StatisticsReport {
   std::vector<std::vector<WindowCurves>> curves;  ///< of each candidate, a window each
   std::vector<CandidateScore> candidates;
   std::vector<EquivalenceResult> equivalences;
+  std::vector<SeedSpread> spread;  ///< of runs of several kinds of machine, where seeds differ
 };
+
+/// Puts what the runs declare into `report`. False, with the check `calibration` saying why, if
+/// they declare nothing (`not_declared`) or not all the same (`other_settings`).
+bool take_settings(const StatisticsInput& input, StatisticsReport& report);
 
 /// Scores every candidate against the calibration and tests every pair for equivalence.
 ///

@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 
+#include "harness/calibrate/judge_across.h"
 #include "harness/cli/commands.h"
 #include "harness/cli/infer_runs.h"
 #include "harness/cli/judge.h"
@@ -37,6 +38,9 @@ CommandSpec compare_spec() {
       ("without-controls",
        "judge without the control run; the verdict says so. Otherwise a missing one is "
        "INCONCLUSIVE")  //
+      ("across",
+       "the runs are of several kinds of machine: judge their metrics by the margins that the case "
+       "declares, and say how far runs with other seeds are apart")  //
       ("out", po::value<std::string>()->value_name("FILE"),
        "write the verdict there too, as JSON")  //
       ("json", "print the verdict as JSON instead of text");
@@ -79,6 +83,19 @@ std::optional<JudgedRun> stored_control(const std::vector<std::string>& folders)
   return std::nullopt;
 }
 
+/// Refuses runs that --across has nothing to say of.
+void require_kinds(const std::vector<JudgedRun>& runs) {
+  std::vector<const RunView*> views;
+  for (const JudgedRun& run : runs) {
+    if (!run.view.config || !run.view.summary.header) return;  // the verdict says what it lacks
+    views.push_back(&run.view);
+  }
+  if (!pairs_across(views).empty()) return;
+  throw UsageError(
+      "no two of these runs are of the same experiment and seeds on different kinds of machine; "
+      "without --across they are compared bit for bit");
+}
+
 }  // namespace
 
 int compare_command(const std::vector<std::string>& args) {
@@ -92,6 +109,8 @@ int compare_command(const std::vector<std::string>& args) {
     const RunView* like = input.runs.empty() ? nullptr : &input.runs.front().view;
     input.runs.push_back({names[i], read_run(parsed->operands[i], like), {}, {}});
   }
+  input.across = parsed->has("across");
+  if (input.across) require_kinds(input.runs);
   input.without_controls = parsed->has("without-controls");
   if (!input.without_controls) input.control = stored_control(parsed->operands);
   input.control_missing = input.without_controls

@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "harness/calibrate/judge_across.h"
 #include "harness/cli/statistics_runs.h"
 #include "harness/protocol/canonical_json.h"
 #include "harness/report/text.h"
@@ -28,8 +29,23 @@ std::vector<RunView> views(const std::vector<JudgedRun>& runs) {
   return list;
 }
 
-std::vector<ComparisonReport> compare_pairs(const std::vector<JudgedRun>& runs) {
+/// Places in `runs` of those that the same experiment made on different kinds of machine.
+std::vector<std::pair<std::size_t, std::size_t>> across_pairs(const std::vector<JudgedRun>& runs) {
+  std::vector<const RunView*> views;
+  for (const JudgedRun& run : runs) views.push_back(&run.view);
+  return pairs_across(views);
+}
+
+std::vector<ComparisonReport> compare_pairs(const JudgeInput& input) {
+  const std::vector<JudgedRun>& runs = input.runs;
   std::vector<ComparisonReport> pairs;
+  if (input.across) {
+    for (const auto& [i, j] : across_pairs(runs)) {
+      pairs.push_back({runs[i].name, runs[j].name,
+                       compare_runs(runs[i].view, runs[j].view, Machines::kAcross)});
+    }
+    return pairs;
+  }
   for (std::size_t i = 0; i < runs.size(); ++i) {
     for (std::size_t j = i + 1; j < runs.size(); ++j) {
       pairs.push_back({runs[i].name, runs[j].name, compare_runs(runs[i].view, runs[j].view)});
@@ -39,10 +55,14 @@ std::vector<ComparisonReport> compare_pairs(const std::vector<JudgedRun>& runs) 
 }
 
 /// What stands if no run and no pair is any worse.
-Check twins_equal(const std::vector<JudgedRun>& runs) {
+Check twins_equal(const std::vector<JudgedRun>& runs, bool across) {
   std::vector<std::string> names;
   for (const JudgedRun& run : runs) names.push_back(run.name);
   const std::string who = "runs " + list_words(names);
+  if (across) {
+    return {"twin", Verdict::kReproduced, "discrete_equal",
+            who + " have the same batches and learning rates wherever seeds are the same"};
+  }
   if (promises_bits(runs)) {
     return {"twin", Verdict::kReproduced, "bitwise", who + " are equal in every bit"};
   }
@@ -64,8 +84,9 @@ std::string run_message(const JudgedRun& run) {
 }
 
 /// The worst of the runs and of their pairs; of equally bad ones a run by itself is named first.
-Check twin_check(const std::vector<JudgedRun>& runs, const std::vector<ComparisonReport>& pairs) {
-  Check check = twins_equal(runs);
+Check twin_check(const JudgeInput& input, const std::vector<ComparisonReport>& pairs) {
+  const std::vector<JudgedRun>& runs = input.runs;
+  Check check = twins_equal(runs, input.across);
   if (runs.size() < 2) {
     check = {"twin", Verdict::kInvalid, "too_few_runs",
              "twins take two runs at least, here are " + std::to_string(runs.size())};
@@ -230,12 +251,14 @@ BaselineReport judge_baseline(const JudgeInput& input) {
   return report;
 }
 
+bool demands_bits(const JudgeInput& input) { return !input.across && promises_bits(input.runs); }
+
 /// Of runs that all are whole; otherwise the check `twin` says why not.
 EvaluationReport judge_rows(const JudgeInput& input) {
   EvaluationReport report;
   std::vector<EvaluatedRun> runs;
   for (const JudgedRun& run : input.runs) runs.push_back({run.name, &run.view});
-  if (all_intact(input.runs)) return judge_evaluation(runs, promises_bits(input.runs));
+  if (all_intact(input.runs)) return judge_evaluation(runs, demands_bits(input));
   if (std::any_of(input.runs.begin(), input.runs.end(),
                   [](const JudgedRun& run) { return has_evaluation(run.view); })) {
     report.check.reason = "run_failed";
@@ -263,6 +286,7 @@ StatisticsReport judge_without_bits(const JudgeInput& input, const EvaluationRep
       statistics.candidates[i].evaluation = &*evaluation.files.at(i);
     }
   }
+  if (input.across) return judge_across(statistics, across_pairs(input.runs));
   return judge_statistics(statistics);
 }
 
@@ -289,14 +313,14 @@ VerdictReport judge(const JudgeInput& input) {
   VerdictReport report;
   report.controls_seed = input.controls_seed;
   report.without_controls = input.without_controls;
-  report.comparisons = compare_pairs(input.runs);
+  report.comparisons = compare_pairs(input);
   report.inference = judge_outputs(input);
-  const bool bits = promises_bits(input.runs);
+  const bool bits = demands_bits(input);
   report.evaluation = judge_rows(input);
   if (!bits) report.statistics = judge_without_bits(input, report.evaluation);
   report.controls = run_controls(input, report.inference, report.statistics);
   report.baseline = judge_baseline(input);
-  report.checks = {twin_check(input.runs, report.comparisons),
+  report.checks = {twin_check(input, report.comparisons),
                    controls_check(input, report.controls),
                    report.baseline.check,
                    report.inference.check,

@@ -31,6 +31,8 @@ struct JudgeInput {
   std::optional<InferenceInput> inference;  ///< outputs of `runs`, in their order, where asked for
   /// Folder with the calibration and the window runs of runs that promise no bits.
   std::filesystem::path statistics;
+  /// Runs of several kinds of machine, whose metrics alone are judged (judge_across.h).
+  bool across = false;
   std::filesystem::path base;  ///< folder that run folders are told relative to; empty: as they are
 };
 

@@ -90,6 +90,11 @@ struct Comparison {
 ///  INVALID         a run incomplete, steps missing, the same non-finite bits in both, same run id
 ///  INCONCLUSIVE    comparability keys differ, no steps
 ///  EVIDENCE_INVALID  a chain or digest is broken
+///
+/// Of runs of different kinds of machine (kAcross) identity and mode have to be the same and the
+/// rest of the key may differ; compared is what neither rounding nor another machine moves,
+/// whatever they promise, with the reasons of runs that promise no bits.
+///
 /// Where the trainer promises no bits, only the discrete plane is compared (see Plane), and the
 /// switches of the manifests. Equal there is REPRODUCED with reason `discrete_equal`, which says
 /// nothing of losses: that is the calibration's and the equivalence tests' to say.
@@ -99,7 +104,8 @@ struct Comparison {
 ///
 /// Reasons, besides those of read_run: bitwise, bits_differ, discrete_equal, discrete_differs,
 /// not_comparable, no_steps, same_run, different_length, non_finite.
-Comparison compare_runs(const RunView& a, const RunView& b);
+enum class Machines { kAlike, kAcross };
+Comparison compare_runs(const RunView& a, const RunView& b, Machines machines = Machines::kAlike);
 
 /// What of a record has to repeat.
 enum class Plane {
@@ -108,6 +114,9 @@ enum class Plane {
   /// batch, numbers of tokens, learning rate and random state of every step, base weights. A loss,
   /// gradient norm or rate that is finite in one run only differs here, too.
   kDiscrete,
+  /// The same but for random states, which are another generator's on another device, and of line 1
+  /// the arithmetic and what it promises.
+  kDiscreteAcross,
 };
 
 /// Where two steps.jsonl first differ; the heart of compare_runs.

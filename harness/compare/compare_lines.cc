@@ -102,7 +102,8 @@ bool any_non_finite(const StepRecord& step) {
   return !std::isfinite(step.loss) || !std::isfinite(step.grad_norm) || !std::isfinite(step.lr);
 }
 
-std::optional<Divergence> compare_discrete(const StepRecord& a, const StepRecord& b) {
+std::optional<Divergence> compare_discrete(const StepRecord& a, const StepRecord& b,
+                                           bool same_generator) {
   FieldComparer fields(a.step);
   fields.value("samples", sample_list(a), sample_list(b));
   fields.digest("batch", a.batch, b.batch);
@@ -113,7 +114,7 @@ std::optional<Divergence> compare_discrete(const StepRecord& a, const StepRecord
     fields.number("grad_norm", a.grad_norm, b.grad_norm);
   }
   fields.number("lr", a.lr, b.lr);
-  fields.digest("rng", a.rng, b.rng);
+  if (same_generator) fields.digest("rng", a.rng, b.rng);
   return fields.found();
 }
 
@@ -180,8 +181,14 @@ class PairWalk {
     if (!finite && !result.non_finite_step) result.non_finite_step = step;
   }
 
-  bool take_pair(const RecordHeader& a, const RecordHeader& b) {
+  bool across() const { return plane_ == Plane::kDiscreteAcross; }
+
+  bool take_pair(const RecordHeader& a, RecordHeader b) {
     result.comparisons += kHeaderValues;
+    if (across()) {
+      b.arithmetic = a.arithmetic;
+      b.promise = a.promise;
+    }
     return format_header(a) == format_header(b) || stop("the headers differ");
   }
 
@@ -190,7 +197,7 @@ class PairWalk {
     FieldComparer fields(0);
     fields.digest("adapter", a.adapter, b.adapter);
     fields.digest("optimizer", a.optimizer, b.optimizer);
-    fields.digest("rng", a.rng, b.rng);
+    if (!across()) fields.digest("rng", a.rng, b.rng);
     fields.digest("base", a.base, b.base);
     result.first = fields.found();
     return !result.first;
@@ -208,7 +215,8 @@ class PairWalk {
         b.lr = std::bit_cast<double>(std::bit_cast<std::uint64_t>(b.lr) ^ 1u);
       }
     }
-    result.first = plane_ == Plane::kEveryBit ? compare_steps(a, b) : compare_discrete(a, b);
+    result.first =
+        plane_ == Plane::kEveryBit ? compare_steps(a, b) : compare_discrete(a, b, !across());
     count_step(a.step, result.first || !any_non_finite(a));
     return !result.first;
   }

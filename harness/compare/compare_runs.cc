@@ -104,6 +104,17 @@ std::optional<Divergence> switches_differ(const RunView& a, const RunView& b) {
   return first;
 }
 
+/// Where they may not differ, and do.
+std::vector<Difference> key_differences(const RunView& a, const RunView& b, bool across) {
+  std::vector<Difference> found = json_differences(comparability_key(a), comparability_key(b));
+  if (across) {
+    std::erase_if(found, [](const Difference& difference) {
+      return difference.field != "/identity" && difference.field != "/numerics";
+    });
+  }
+  return found;
+}
+
 std::string shown(const std::vector<Difference>& differences) {
   std::string text;
   for (const Difference& difference : differences) {
@@ -115,7 +126,7 @@ std::string shown(const std::vector<Difference>& differences) {
 
 }  // namespace
 
-Comparison compare_runs(const RunView& a, const RunView& b) {
+Comparison compare_runs(const RunView& a, const RunView& b, Machines machines) {
   Comparison result;
   for (const RunView* run : {&a, &b}) {
     if (run->verdict == Verdict::kEvidenceInvalid) {
@@ -140,19 +151,22 @@ Comparison compare_runs(const RunView& a, const RunView& b) {
   if (!a.summary.header || !b.summary.header) {
     return give_up(Verdict::kInvalid, "malformed", "a record has no header");
   }
-  result.key_differences = json_differences(comparability_key(a), comparability_key(b));
+  const bool across = machines == Machines::kAcross;
+  result.key_differences = key_differences(a, b, across);
   if (!result.key_differences.empty()) {
     return give_up(Verdict::kInconclusive, "not_comparable",
                    "the runs cannot be compared, they differ in " + shown(result.key_differences));
   }
-  const bool promised = a.summary.header->promise == protocol::Promise::kBitwise &&
+  const bool promised = !across && a.summary.header->promise == protocol::Promise::kBitwise &&
                         b.summary.header->promise == protocol::Promise::kBitwise;
-  const LineComparison lines =
-      compare_records(a, b, promised ? Plane::kEveryBit : Plane::kDiscrete);
+  const LineComparison lines = compare_records(a, b,
+                                               promised ? Plane::kEveryBit
+                                               : across ? Plane::kDiscreteAcross
+                                                        : Plane::kDiscrete);
   result.steps_compared = lines.steps_compared;
   result.comparisons = lines.comparisons;
   result.first = lines.first;
-  if (!promised && !result.first) result.first = switches_differ(a, b);
+  if (!promised && !across && !result.first) result.first = switches_differ(a, b);
   if (result.first) {
     // Without a promise every tensor differs, and none tells where it began.
     if (promised) name_tensors(a, b, *result.first);
@@ -174,7 +188,9 @@ Comparison compare_runs(const RunView& a, const RunView& b) {
   }
   if (!promised) {
     return decide(result, Verdict::kReproduced, "discrete_equal",
-                  "batches, learning rates, random states and switches of " +
+                  std::string("batches") +
+                      (across ? " and learning rates of "
+                              : ", learning rates, random states and switches of ") +
                       std::to_string(lines.steps_compared) + " steps are the same");
   }
   return decide(result, Verdict::kReproduced, "bitwise",

@@ -119,6 +119,18 @@ std::optional<MetricDifference> metric_difference(const std::string& metric, Row
   return metric == kAccuracy ? of_matches(a, b, confidence) : of_macro_f1(a, b, confidence, why);
 }
 
+std::optional<double> value_of(const std::string& metric, Rows rows) {
+  if (metric == kHeldoutLoss) {
+    double sum = 0;
+    for (const EvalItem& row : rows) sum += row.loss();
+    return sum / static_cast<double>(rows.size());
+  }
+  const SliceScores scores = score_slices(rows).front();
+  if (metric == kExactMatch) return scores.exact_match;
+  if (metric == kTokenF1) return scores.token_f1;
+  return metric == kAccuracy ? scores.accuracy : scores.macro_f1;
+}
+
 std::optional<double> least_margin(const std::string& metric, std::int64_t rows,
                                    double confidence) {
   if (metric != kExactMatch && metric != kAccuracy && metric != kTokenF1) return std::nullopt;

@@ -45,6 +45,10 @@ std::optional<MetricDifference> metric_difference(const std::string& metric,
                                                   std::span<const protocol::EvalItem> b,
                                                   double confidence, std::string& why);
 
+/// What rows come to in it: heldout_loss_nats the mean of their losses, the rest as SliceScores.
+/// nullopt where they do not have it. REQUIRES: a row, a metric named above.
+std::optional<double> value_of(const std::string& metric, std::span<const protocol::EvalItem> rows);
+
 /// The smallest margin of `metric` that `rows` rows can show if two runs agree in all of them, at
 /// that confidence; nullopt where it hangs on how values scatter.
 std::optional<double> least_margin(const std::string& metric, std::int64_t rows, double confidence);

@@ -37,6 +37,10 @@ json to_json(const EquivalenceResult& result) {
           {"note", result.note}};
 }
 
+json to_json(const SeedSpread& spread) {
+  return {{"metric", spread.metric}, {"runs", spread.runs}, {"deviation", spread.deviation}};
+}
+
 /// The envelope and the candidates' curves in it, so that a report can draw them.
 json windows_json(const StatisticsReport& report) {
   json windows = json::array();
@@ -79,6 +83,7 @@ json statistics_json(const StatisticsReport& report) {
           {"scores", report.scores},
           {"candidates", list_of(report.candidates)},
           {"equivalences", list_of(report.equivalences)},
+          {"spread", list_of(report.spread)},
           {"windows", windows_json(report)}};
 }
 
@@ -106,6 +111,11 @@ std::vector<std::string> equivalence_lines(const StatisticsReport& report) {
     text += result.outcome;
     if (!result.note.empty()) text += " (" + result.note + ")";
     lines.push_back(text);
+  }
+  for (const SeedSpread& spread : report.spread) {
+    lines.push_back(spread.metric + ", " + count_of(spread.runs, "run") +
+                    " with other seeds: standard deviation " +
+                    number_text("%.2g", spread.deviation));
   }
   return lines;
 }

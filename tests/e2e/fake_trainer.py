@@ -14,7 +14,7 @@ trainer.params of the case make it misbehave in ways that are no faults of docs/
   tell_surroundings: true                    prints TZ, LC_ALL, PYTHONHASHSEED
   noise_ppm: N  promises no bits: losses and gradients are off by up to N millionths, as
                 launch.shuffle_reductions says, or without it in another way in each run
-  infer_*: what `infer` does wrong: fake_infer.py
+  infer_*: what `infer` does wrong: fake_infer.py; eval*: what held-out rows come to: fake_eval.py
 """
 
 import hashlib
@@ -328,6 +328,11 @@ def train(config, run_dir, manifest, params):
     record.line(toy.state())
     record.group(0, "base", group_of(toy.base))
     last = launch.get("stop_after") or steps
+    evaluation = None
+    if "evaluation" in launch and params.get("eval") != "none":
+        from fake_eval import Evaluation  # here, so that a copy can train without it
+
+        evaluation = Evaluation(config, run_dir, manifest["identity"])
     for step in range(1, last + 1):
         disturb(faults, step)
         time.sleep(params.get("step_seconds", 0))
@@ -335,10 +340,14 @@ def train(config, run_dir, manifest, params):
         for group, named in groups.items():
             record.group(step, group, named)
         record.line(body, leave_out=faults.at("drop-line", step))
+        if evaluation is not None:
+            evaluation.step(step, toy.adapter[LORA_A] + toy.adapter[LORA_B])
     record.line(f'{{"end":true,"steps":{last},"base":"{toy.base_digest()}"')
     manifest["head"] = record.chain.hex()
     with open(os.path.join(run_dir, "tensors.jsonl"), "rb") as file:
         manifest["files"] = {"tensors.jsonl": hashlib.sha256(file.read()).hexdigest()}
+    if evaluation is not None:
+        manifest["files"]["eval.jsonl"] = evaluation.end()
     if params.get("adapter") != "none":
         save_adapter(run_dir, toy.adapter)
     if "truncate" in faults.steps and faults.steps["truncate"] <= last:
