@@ -223,6 +223,39 @@ TEST(BootstrapTInterval, HoldsTheMeanOfNormalAndOfSkewedDifferencesAsOftenAsItSa
   EXPECT_NEAR(skewed / double{kTrials}, 0.9, most);
 }
 
+/// Answers of a system that is right four times in five, and else says any of the labels or none.
+std::int32_t answer_to(Random& random, std::int32_t label) {
+  return random.uniform() < 0.8 ? label : static_cast<std::int32_t>(random.below(4)) - 1;
+}
+
+TEST(BootstrapInterval, HoldsNoDifferenceOfMacroF1AsOftenAsItSays) {
+  constexpr std::size_t kItems = 300;
+  constexpr int kTrials = 400;
+  Random random(10);
+  int held = 0;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    LabelIndices a, b;
+    a.labels = b.labels = 3;
+    for (std::size_t i = 0; i < kItems; ++i) {
+      const std::uint32_t u = random.below(10);
+      const std::int32_t label = u < 6 ? 0 : u < 9 ? 1 : 2;
+      a.references.push_back(label);
+      a.answers.push_back(answer_to(random, label));
+      b.answers.push_back(answer_to(random, label));
+    }
+    b.references = a.references;
+    const auto difference = [&](std::span<const std::int64_t> counts) {
+      return macro_f1(b, counts) - macro_f1(a, counts);
+    };
+    const auto found =
+        bootstrap_interval(kItems, difference, 0.9, 499, static_cast<std::uint64_t>(trial));
+    held += found && found->low <= 0 && 0 <= found->high ? 1 : 0;
+  }
+  // As above, the rarest label having a tenth of the items.
+  const double most = 10.0 / kItems + 5 * std::sqrt(0.9 * 0.1 / kTrials);
+  EXPECT_NEAR(held / double{kTrials}, 0.9, most);
+}
+
 TEST(BootstrapTInterval, WhatIsNoSampleIsRefused) {
   const std::vector<double> values = {1, 2, 3, 4};
   for (const double bad : {kNan, kInfinity, -kInfinity}) {
