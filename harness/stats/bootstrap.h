@@ -30,7 +30,9 @@ namespace twinrun::harness {
 // the smaller share of draws with a t at least as far out, the data counted in, at most 1 and no
 // less than twice the share of draws that have none. It is at most alpha exactly where there is an
 // interval of confidence 1 - alpha and it leaves 0 out. 1 if there are fewer than 2 clusters; where
-// nothing varies 1 if the difference is 0, else 0.
+// nothing varies 1 if the difference is 0, else 0. Where a few clusters differ and all happened to
+// do so one way, no draw knows that they might have gone the other, and p is too small:
+// docs/statistics.md has by how much.
 //
 // All throw std::invalid_argument if there are more than 2^32 - 1 clusters, `resamples` is below 1
 // or, for an interval, so few that no rank has the confidence asked for (39 for 0.95; take 10,000),
