@@ -121,11 +121,13 @@ std::string mark_text(const EnvelopePanel& panel, const EnvelopePanel::Mark& mar
   const double y = finite ? axes.y(curve.distances[at]) : kTop;
   const std::string kind = mark.outside ? "mark" : "note";
   const bool right = x > (kLeft + kRight) / 2;
-  // Of several marks the names stand above and below in turn, at the edges of the field.
-  const double text_y = order % 2 == 0 ? kTop - 7 : kBottom - 5;
-  return svg_circle(x, y, 5, kind + " ring") + svg_text(x, text_y, kind + (right ? " end" : ""),
-                                                        "run " + ellipsize(shown(curve.name), 12) +
-                                                            ", step " + std::to_string(mark.step));
+  const std::string ring = svg_circle(x, y, 5, kind + " ring");
+  // Names stand above the field and at its lower edge; more of them would lie over each other.
+  if (order > 1) return ring;
+  const double text_y = order == 0 ? kTop - 7 : kBottom - 5;
+  return ring + svg_text(x, text_y, kind + (right ? " end" : ""),
+                         "run " + ellipsize(shown(curve.name), 12) + ", step " +
+                             std::to_string(mark.step));
 }
 
 }  // namespace

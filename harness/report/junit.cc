@@ -75,6 +75,19 @@ TestCase record_case(const RunEvidence& run) {
   return test;
 }
 
+/// The calibration beside the verdict, and the short runs that were judged by it.
+TestCase calibration_case(const StatisticsEvidence& statistics) {
+  TestCase test{"record", "calibration", "", "", statistics.problem, 0};
+  if (statistics.broken) {
+    test.outcome = "error";
+    test.type = "record_broken";
+  } else if (!statistics.problem.empty()) {
+    test.outcome = "skipped";
+    test.type = "record_missing";
+  }
+  return test;
+}
+
 std::vector<TestCase> test_cases(const VerdictFile& verdict, const Evidence& evidence) {
   std::vector<TestCase> list;
   std::string reason;
@@ -90,6 +103,10 @@ std::vector<TestCase> test_cases(const VerdictFile& verdict, const Evidence& evi
     list.push_back(control_case(control));
   }
   for (const RunEvidence& run : evidence.runs) list.push_back(record_case(run));
+  const bool calibrated = !text_at(verdict.value, "/statistics/calibration_sha256").empty();
+  if (calibrated || evidence.statistics.broken) {
+    list.push_back(calibration_case(evidence.statistics));
+  }
   return list;
 }
 

@@ -74,7 +74,7 @@ EnvelopePanel panel_of(const VerdictFile& verdict, const std::string& window,
   return panel;
 }
 
-/// Marks where the verdict says that a run lies farthest out.
+/// Marks where the verdict says that a run lies farthest out; those outside come first.
 void add_marks(const VerdictFile& verdict, EnvelopePanel& panel) {
   const double alpha = alpha_of(verdict);
   for (const json& candidate : list_at(verdict.value, "/statistics/candidates")) {
@@ -86,6 +86,8 @@ void add_marks(const VerdictFile& verdict, EnvelopePanel& panel) {
       panel.marks.push_back({i, integer_at(candidate, "/step").value_or(0), !within});
     }
   }
+  std::stable_sort(panel.marks.begin(), panel.marks.end(),
+                   [](const auto& x, const auto& y) { return x.outside && !y.outside; });
 }
 
 EnvelopeChart chart_of_records(const VerdictFile& verdict, const Evidence& evidence) {

@@ -275,6 +275,39 @@ TEST(DescribeStatistics, ChecksStandInJUnitAsTheOthersDo) {
   EXPECT_THAT(junit_of(undecided), HasSubstr("<error type=\"consistent\" message=\"final_loss"));
 }
 
+TEST(DescribeStatistics, ABrokenCalibrationIsAnErrorUnderAGreenVerdict) {
+  NoisyFolder out;
+  out.write();
+  EXPECT_THAT(junit_of(out),
+              HasSubstr("<testcase classname=\"twinrun.record\" name=\"calibration\" time="));
+  test::change_file(out.calibration(), [](const std::string& text) { return text + "x"; });
+  EXPECT_THAT(junit_of(out),
+              HasSubstr("<error type=\"record_broken\" message=\"the verdict names"));
+  EXPECT_THAT(to_github(out.verdict(), out.evidence(), ""),
+              HasSubstr("::error title=twinrun%3A the evidence does not hold::calibration: "));
+  std::filesystem::remove(out.calibration());
+  EXPECT_THAT(junit_of(out), HasSubstr("<skipped message=\"no calibration lies in"));
+}
+
+TEST(DescribeStatistics, ManyRunsFitOnePanel) {
+  NoisyFolder out;
+  json value = out.write();
+  json& windows = value["statistics"]["windows"];
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = "r" + std::to_string(i);
+    windows[0]["candidates"][name] = windows[0]["candidates"]["a"];
+    json candidate = value["statistics"]["candidates"][0];
+    candidate["name"] = name;
+    value["statistics"]["candidates"].push_back(candidate);
+  }
+  out.write_verdict(value);
+  std::filesystem::remove(out.calibration());
+  const std::string text = html_of(out);
+  EXPECT_THAT(text, HasSubstr("the first 8 of 14 runs"));
+  EXPECT_EQ(count(text, "<polyline class=\"b more\""), 6);
+  drawn_numbers(text);
+}
+
 TEST(DescribeStatistics, ChecksAreAnnotatedAsTheOthersAre) {
   const auto annotations = [](const NoisyFolder& out) {
     return to_github(out.verdict(), out.evidence(), "");
