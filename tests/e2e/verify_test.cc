@@ -156,7 +156,7 @@ TEST_F(Verify, ATrainerThatPromisesNothingIsInconclusive) {
   EXPECT_EQ(verify().exit_code, 3);
   EXPECT_EQ(verdict().at("verdict"), "INCONCLUSIVE");
   EXPECT_EQ(check(verdict(), "twin").at("reason"), "discrete_equal");
-  EXPECT_EQ(check(verdict(), "calibration").at("reason"), "uncalibrated");
+  EXPECT_EQ(check(verdict(), "calibration").at("reason"), "not_declared");
 }
 
 TEST_F(Verify, ATrainerWithoutAnAdapterFileIsJudgedByItsRecord) {
