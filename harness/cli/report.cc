@@ -10,6 +10,7 @@
 #include "harness/report/describe.h"
 #include "harness/report/evidence.h"
 #include "harness/report/github.h"
+#include "harness/report/json_fields.h"
 #include "harness/report/junit.h"
 #include "harness/report/text.h"
 #include "harness/report/verdict_json.h"
@@ -77,6 +78,16 @@ void require_out(const fs::path& out, const fs::path& verdict) {
   }
 }
 
+/// Of runs that promise no bits; null where the verdict was given without a calibration.
+json calibration_report(const VerdictFile& verdict, const StatisticsEvidence& statistics) {
+  const bool calibrated = at(verdict.value, "/statistics/calibration_sha256").is_string();
+  if (!calibrated && !statistics.broken) return nullptr;
+  const char* state = statistics.broken             ? "broken"
+                      : !statistics.problem.empty() ? "missing"
+                                                    : "holds";
+  return {{"state", state}, {"problem", statistics.problem}};
+}
+
 json json_report(const VerdictFile& verdict, const Evidence& evidence) {
   json records = json::array();
   for (const RunEvidence& run : evidence.runs) {
@@ -89,6 +100,7 @@ json json_report(const VerdictFile& verdict, const Evidence& evidence) {
           {"verdict", verdict.value},
           {"verdict_sha256", verdict.sha256},
           {"records", records},
+          {"calibration", calibration_report(verdict, evidence.statistics)},
           {"evidence_holds", evidence.broken().empty()}};
 }
 
