@@ -95,7 +95,9 @@ ReportSection compared_section(const VerdictFile& verdict, const Evidence& evide
   for (const json& check : list_at(verdict.value, "/checks")) {
     const std::string name = text_at(check, "/name");
     table.rows.push_back({{name, false},
-                          {question_of(name), false},
+                          {name == "twin" && without_bits(verdict) ? question_of_discrete_twins()
+                                                                   : question_of(name),
+                           false},
                           {text_at(check, "/verdict"), false},
                           {text_at(check, "/message"), false}});
   }

@@ -91,10 +91,13 @@ std::vector<std::string> candidate_lines(const StatisticsReport& report) {
   std::vector<std::string> lines;
   for (const CandidateScore& candidate : report.candidates) {
     const WindowScore& worst = candidate.worst;
-    lines.push_back(ellipsize("run " + candidate.name, 12) +
-                    ": p = " + number_text("%.3g", candidate.p) + ", score " +
-                    number_text("%.3g", worst.score) + " (" + worst.channel + ", step " +
-                    std::to_string(worst.step) + ", " + worst.part + ")");
+    lines.push_back(
+        ellipsize("run " + candidate.name, 12) + ": p = " + number_text("%.3g", candidate.p) +
+        ", score " + number_text("%.3g", worst.score) +
+        // One that lies on the centre in every step is farthest out nowhere.
+        (worst.channel.empty() ? ""
+                               : " (" + worst.channel + ", step " + std::to_string(worst.step) +
+                                     ", " + worst.part + ")"));
   }
   return lines;
 }

@@ -95,6 +95,10 @@ std::string question_of(const std::string& name) {
   return found == questions.end() ? std::string() : found->second;
 }
 
+std::string question_of_discrete_twins() {
+  return "Do runs with equal seeds and configuration agree in what no rounding moves?";
+}
+
 std::string version_words(const nlohmann::json& program) {
   const std::string commit = text_at(program, "/git_commit");
   return "twinrun " + text_at(program, "/version") + ", commit " +

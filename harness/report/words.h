@@ -19,6 +19,9 @@ std::string meaning_without_bits(Verdict verdict);
 /// What the check or control `name` asks, in words; empty for one that is not known here.
 std::string question_of(const std::string& name);
 
+/// What the check `twin` asks of runs that promise no bits.
+std::string question_of_discrete_twins();
+
 /// `twinrun 1.0, commit X, with local changes`, of the object `twinrun` of a verdict.
 std::string version_words(const nlohmann::json& program);
 

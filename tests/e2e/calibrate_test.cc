@@ -53,7 +53,9 @@ TEST_F(Calibrate, RunsAreJudgedOnceSomebodyHasAcceptedTheCalibration) {
   expect(verify(), 3, "calibration", "uncalibrated");
   fs::remove_all(path("out"));
   ASSERT_EQ(accept().exit_code, 0);
-  expect(verify(), 0, "calibration", "within_envelope");
+  const ProcessResult green = verify();
+  expect(green, 0, "calibration", "within_envelope");
+  EXPECT_THAT(green.out, HasSubstr("run a: p = 1, score 0\n")) << "on the centre in every step";
   EXPECT_EQ(check(verdict(), "equivalence").at("reason"), "equivalent");
   EXPECT_EQ(verdict().at("statistics").at("candidates").size(), 2u);
   // The stored runs give the same again.

@@ -2,8 +2,8 @@
 
 report_parity.py --twinrun PROGRAM --source DIR [--chromium PROGRAM]
 
-Without --chromium: JUnit by junitparser, bundles by tarfile and sha256sum, verdict.json by schema. With it: the HTML page in
-headless Chromium, at two widths, in both colour schemes, and printed.
+Without --chromium: JUnit by junitparser, bundles by tarfile and sha256sum, verdict.json by schema.
+With it: the HTML page in headless Chromium, at two widths, in both colour schemes, and printed.
 """
 
 import json
@@ -45,7 +45,7 @@ def twinrun(*arguments):
 
 
 class Judged(unittest.TestCase):
-    """Folders of verdicts: `green`, where the runs are equal, `red`, where b differs, `crashed`, and
+    """Folders of verdicts: `green`, where the runs are equal, `red`, where b differs, `crashed`;
     of runs that promise no bits `uncalibrated`, `scattered` and `outside`."""
 
     @classmethod
