@@ -133,8 +133,9 @@ class Record:
 
 
 class Toy:
-    def __init__(self, seeds, faults, noise):
-        self.seeds, self.faults, self.noise = dict(seeds), faults, noise
+    def __init__(self, seeds, faults, noise=None):
+        self.seeds, self.faults = dict(seeds), faults
+        self.noise = noise or Noise(0, 0)
         self.drawn = 0
         init = [f32(uniform("a", seeds["lora_init"], i) - 0.5) for i in range(8)]
         self.adapter = {LORA_A: init, LORA_B: [0.0] * 8}
