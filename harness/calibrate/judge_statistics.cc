@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <stdexcept>
 
 #include "harness/calibrate/equivalence.h"
@@ -66,18 +67,35 @@ fs::path record_of(const Candidate& candidate, const StepWindow& window) {
   return candidate.windows / window_run_name(candidate.name, window) / "steps.jsonl";
 }
 
+/// Why the short run `run` of `window` does not count for a run of `key`; empty if it does. `seen`
+/// has the manifests of those before it: two runs that are one would agree without proving it.
+std::string window_problem(const RunView& run, const StepWindow& window, const json& key,
+                           std::set<std::string>& seen) {
+  if (run.verdict != Verdict::kReproduced) return run.problem.empty() ? run.reason : run.problem;
+  if (comparability_key(run) != key) return "it is of another experiment or kind of machine";
+  const json resumed = run.manifest.value("resumed", json::array());
+  if (!resumed.is_array() || resumed.empty() ||
+      resumed.back().value("step", json()) != window.restored_from) {
+    return "it does not say that it went on from step " + std::to_string(window.restored_from);
+  }
+  if (!seen.insert(run.manifest.dump()).second) return "it is the short run of another, once more";
+  return {};
+}
+
 /// The curves of a candidate, a window each. A short run that is not whole throws
 /// std::runtime_error.
-std::vector<WindowCurves> curves_of(const Candidate& candidate, const Calibration& calibration) {
+std::vector<WindowCurves> curves_of(const Candidate& candidate, const Calibration& calibration,
+                                    std::set<std::string>& seen) {
   std::vector<WindowCurves> curves;
   for (const CalibratedWindow& calibrated : calibration.windows) {
     const StepWindow& window = calibrated.window;
     const fs::path record = record_of(candidate, window);
     if (window.restored_from > 0) {
-      const RunView run = read_run(record.parent_path());
-      if (run.verdict != Verdict::kReproduced) {
+      const std::string problem =
+          window_problem(read_run(record.parent_path()), window, calibration.key, seen);
+      if (!problem.empty()) {
         throw std::runtime_error("run " + candidate.name + ", window " + window.name + ": " +
-                                 (run.problem.empty() ? run.reason : run.problem));
+                                 problem);
       }
     }
     curves.push_back(read_window(record, window));
@@ -113,9 +131,10 @@ std::string outside_text(const CandidateScore& found, const StatisticsReport& re
 void score_candidates(const StatisticsInput& input, const Calibration& calibration,
                       StatisticsReport& report) {
   std::string outside;
+  std::set<std::string> seen;
   for (const Candidate& candidate : input.candidates) {
     try {
-      report.curves.push_back(curves_of(candidate, calibration));
+      report.curves.push_back(curves_of(candidate, calibration, seen));
     } catch (const std::runtime_error& error) {
       report.calibration = calibration_check(Verdict::kInvalid, "window_run_failed", error.what());
       return;

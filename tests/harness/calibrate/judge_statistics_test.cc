@@ -160,14 +160,66 @@ TEST_F(JudgeStatisticsTest, AnEnvelopeThatDoesNotSeeAnotherSeedIsSaidSo) {
   EXPECT_FALSE(report.control->passed);
 }
 
-TEST_F(JudgeStatisticsTest, AWindowThatWasNotRunIsNoWindow) {
-  Calibration restored = calibration_;
-  restored.windows.push_back(restored.windows[0]);
-  auto& window = restored.windows.back();
-  window.window = {"restored-3", 3, 4, 8};
-  window.checkpoint = std::string(64, 'a');
-  write(restored);
+/// A calibration with a second window, and short runs of it.
+class JudgeWindowsTest : public JudgeStatisticsTest {
+ protected:
+  JudgeWindowsTest() {
+    Calibration restored = calibration_;
+    restored.windows.push_back(restored.windows[0]);
+    auto& window = restored.windows.back();
+    window.window = {"restored-3", 3, 4, 8};
+    window.checkpoint = std::string(64, 'a');
+    // What is tested here is which runs count, not how they scatter.
+    for (auto* channel : {&window.loss, &window.grad_norm}) {
+      for (double& width : channel->width) width = 100;
+    }
+    noisy_run("any").write(path("any"));
+    window.discrete = read_window(path("any") / "steps.jsonl", window.window).discrete;
+    write(restored);
+    for (SyntheticRun* run : {&a_short_, &b_short_}) {
+      run->manifest["resumed"] = {{{"step", 3}, {"at", "2026-03-01T12:00:30Z"}}};
+    }
+  }
+
+  Check judge_windows() {
+    a_short_.write(path("w/a-restored-3"));
+    b_short_.write(path("w/b-restored-3"));
+    return judge().calibration;
+  }
+  void expect_refused(const std::string& message) {
+    const Check check = judge_windows();
+    expect(check, Verdict::kInvalid, "window_run_failed");
+    EXPECT_THAT(check.message, HasSubstr("run b, window restored-3"));
+    EXPECT_THAT(check.message, HasSubstr(message));
+  }
+
+  SyntheticRun a_short_ = noisy_run("a-short"), b_short_ = noisy_run("b-short");
+};
+
+TEST_F(JudgeWindowsTest, WholeShortRunsCount) {
+  expect(judge_windows(), Verdict::kReproduced, "within_envelope");
+}
+
+TEST_F(JudgeWindowsTest, AWindowThatWasNotRunIsNoWindow) {
   expect(judge().calibration, Verdict::kInvalid, "window_run_failed");
+}
+
+TEST_F(JudgeWindowsTest, AShortRunOfAnotherKindDoesNotCount) {
+  b_short_.manifest["cpu"]["threads"] = 3;
+  expect_refused("another experiment or kind of machine");
+}
+
+TEST_F(JudgeWindowsTest, AShortRunThatBeganElsewhereDoesNotCount) {
+  b_short_.manifest["resumed"][0]["step"] = 2;
+  expect_refused("went on from step 3");
+  b_short_.manifest.erase("resumed");
+  b_short_.manifest.erase("head");
+  expect_refused("went on from step 3");
+}
+
+TEST_F(JudgeWindowsTest, OneShortRunCountsOnlyOnce) {
+  b_short_ = a_short_;
+  expect_refused("once more");
 }
 
 }  // namespace

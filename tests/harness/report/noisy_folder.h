@@ -26,6 +26,9 @@ struct NoisyFolder {
 
   NoisyFolder() {
     settings.restore_at = {0.75};
+    for (SyntheticRun* run : {&a_short, &b_short}) {
+      run->manifest["resumed"] = {{{"step", 6}, {"at", "2026-03-01T12:00:30Z"}}};
+    }
     auto& identity = control.config.identity;
     identity["seed"] = 43;
     identity["seeds"] = {{"lora_init", 43}, {"dropout", 2}, {"shuffle", 3}};
