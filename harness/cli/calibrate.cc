@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "harness/baseline/curve.h"
+#include "harness/calibrate/reachable.h"
 #include "harness/calibrate/restored_run.h"
 #include "harness/cli/accept_calibration.h"
 #include "harness/cli/commands.h"
@@ -282,8 +283,13 @@ int write_pending(const Calibrator& calibrator) {
   std::cout << "calibrated  " << one_line(file.string()) << "\n"
             << "  runs      " << options.settings.envelope_runs << " for the envelope, "
             << options.settings.calibration_runs << " scored\n"
-            << "  buys      " << false_alarm_text(options.settings) << "\n"
-            << "  to do     look at it, then: twinrun calibrate --accept --why TEXT\n";
+            << "  buys      " << false_alarm_text(options.settings) << "\n";
+  if (const auto reachable = reachable_final_loss(calibration)) {
+    std::cout << "  reaches   a margin of " << number_text("%.2g", *reachable)
+              << " nats of the final loss at best; declared is "
+              << number_text("%g", options.settings.margins.at(kFinalLoss)) << "\n";
+  }
+  std::cout << "  to do     look at it, then: twinrun calibrate --accept --why TEXT\n";
   return static_cast<int>(ExitCode::kReproduced);
 }
 

@@ -11,6 +11,7 @@
 #include "harness/cli/judge.h"
 #include "harness/cli/options.h"
 #include "harness/cli/propose.h"
+#include "harness/cli/reachable_margins.h"
 #include "harness/cli/resolve.h"
 #include "harness/cli/statistics_runs.h"
 #include "harness/cli/window_runs.h"
@@ -211,6 +212,11 @@ int verify_command(const std::vector<std::string>& args) {
   if (!parsed) return static_cast<int>(ExitCode::kReproduced);
   const VerifyOptions options = read_options(*parsed);
   const std::string started = utc_now();
+  if (!options.quiet) {
+    for (const std::string& line : reachable_lines(options.resolved, options.calibrations)) {
+      std::cerr << "twinrun: " << line << "\n";
+    }
+  }
   const JudgeInput input = train_runs(options);
   if (const int signal = interrupt_signal()) {
     std::cerr << "twinrun: interrupted, no verdict; what was recorded lies in "

@@ -204,14 +204,15 @@ void read_shuffle_reductions(const Section& root, const json& numerics, json& la
 }
 
 /// The held-out file, and what runs that promise no bits are held to.
-void read_evaluation(const Section& root, const ResolvedCase& resolved, const fs::path& folder,
-                     protocol::RunConfig& config) {
+void read_evaluation(const Section& root, const fs::path& folder, ResolvedCase& resolved) {
+  protocol::RunConfig& config = resolved.config;
   const auto every = config.launch.at("eval_every").get<std::int64_t>();
   std::optional<EvaluationPart> part;
   if (const YamlNode* node = root.find("evaluation")) {
     part = read_evaluation_section(*node, folder, config.identity, every);
     config.launch["evaluation"] = part->launch;
     config.judgement["evaluation"] = part->judgement;
+    resolved.held_out_rows = part->rows;
   } else if (every != 0) {
     fail_at(*root.require("train").find("eval_every"),
             "evaluates a held-out file, and there is no `evaluation:` that names one");
@@ -274,7 +275,7 @@ ResolvedCase resolve_case(const fs::path& case_file, const CaseOptions& options)
   resolved.controls = verify.at("controls").get<bool>();
   resolved.step_timeout_s = verify.at("step_timeout_s").get<double>();
   read_launch(root, resolved, resolved.config.launch);
-  read_evaluation(root, resolved, context.folder, resolved.config);
+  read_evaluation(root, context.folder, resolved);
   if (const YamlNode* node = root.find("inference")) {
     const InferencePart part = read_inference_section(*node, context.folder, identity);
     resolved.config.launch["inference"] = part.launch;

@@ -19,6 +19,7 @@ struct ResolvedCase {
   int runs = 2;
   bool controls = true;
   double step_timeout_s = 600;
+  std::int64_t held_out_rows = 0;  ///< of `evaluation:`; 0: there is none
 };
 
 struct CaseOptions {

@@ -62,6 +62,14 @@ TEST_F(Calibrate, RunsAreJudgedOnceSomebodyHasAcceptedTheCalibration) {
   EXPECT_EQ(twinrun({"compare", "out/a", "out/b"}).exit_code, 0);
 }
 
+TEST_F(Calibrate, AMarginBelowWhatCanBeShownIsSaidBeforeTheRuns) {
+  declare(
+      "{alpha: 0.25, envelope_runs: 3, calibration_runs: 3, window_steps: 4, equivalence: "
+      "{margins: {final_loss_nats: 1.0e-12}}}");
+  calibrated();
+  EXPECT_THAT(verify().err, HasSubstr("too much for a green verdict"));
+}
+
 TEST_F(Calibrate, CanBeDoneInParts) {
   const ProcessResult first = calibrate({"--runs", "2"});
   EXPECT_EQ(first.exit_code, 0);

@@ -106,7 +106,9 @@ TEST_F(Evaluation, EveryDeclaredMetricHasToLieWithinItsMargin) {
       "macro_f1_points: 5";
   declare_noisy("", margins);
   calibrated();
-  expect(verify(), 0, "equivalence", "equivalent");
+  const ProcessResult result = verify();
+  expect(result, 0, "equivalence", "equivalent");
+  EXPECT_THAT(result.err, HasSubstr("exact_match_points: margin 2, at best 1.3 can be shown"));
   EXPECT_EQ(check(verdict(), "evaluation").at("reason"), "discrete_equal");
   for (const char* metric : {"final_loss_nats", "heldout_loss_nats", "exact_match_points",
                              "token_f1_points", "accuracy_points", "macro_f1_points"}) {
