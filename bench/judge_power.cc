@@ -1,8 +1,10 @@
-// judge_power bitwise|statistical OUT [--clean N] [--each N] [--seed N] [--table]: the judge's own
-// error rates, by trials: clean pairs of runs, and pairs of which one has a fault of the catalogue
-// (docs/faults.md), each with a case, seed and step drawn anew, trained by the twinrun-train beside
-// this program and judged as `twinrun verify` does. OUT/trials.jsonl gets a line a trial; called
-// again it goes on. --table prints what the lines so far come to, as docs/error-rates.md has it.
+// judge_power bitwise|statistical|gpu OUT [--clean N] [--each N] [--seed N] [--workers N]: the
+// judge's own error rates, by trials: clean pairs of runs, and pairs of which one has a fault of
+// the catalogue (docs/faults.md), each with a case, seed and step drawn anew, trained by the
+// twinrun-train beside this program and judged as `twinrun verify` does. OUT/trials.jsonl gets a
+// line a trial; called again it goes on.
+//
+// judge_power table FILE...: what trials.jsonl of studies come to, as docs/error-rates.md has it.
 
 #include <atomic>
 #include <fstream>
@@ -21,6 +23,7 @@
 #include "harness/cli/window_runs.h"
 #include "harness/launch/launch.h"
 #include "harness/protocol/append_file.h"
+#include "harness/report/verdict_json.h"
 
 namespace {
 
@@ -28,49 +31,47 @@ namespace fs = std::filesystem;
 using namespace twinrun;
 using nlohmann::json;
 
-constexpr int kWorkers = 2;
+constexpr const char* kUsage =
+    "\nusage: judge_power bitwise|statistical|gpu OUT [--clean N] [--each N] [--seed N] "
+    "[--workers N]\n       judge_power table FILE...\n";
+
+const std::map<std::string, bench::Study> kStudies = {{"bitwise", bench::Study::kBitwise},
+                                                      {"statistical", bench::Study::kStatistical},
+                                                      {"gpu", bench::Study::kGpu}};
 
 struct Options {
-  bool noisy = false, table = false;
+  std::string name;
+  bench::Study study = bench::Study::kBitwise;
   fs::path out;
-  std::int64_t clean = 299, each = 59;
-  std::uint64_t seed = 1;
+  std::int64_t clean = 299, each = 59, seed = 1, workers = 2;
+
+  bool calibrated() const { return study != bench::Study::kBitwise; }
 };
 
-Options read_options(int argc, char** argv) {
+Options read_options(const std::vector<std::string>& words) {
   Options options;
-  std::vector<std::string> words;
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = argv[i];
-    if (word == "--table") {
-      options.table = true;
-    } else if (word.starts_with("--") && i + 1 < argc) {
-      const std::int64_t value = std::stoll(argv[++i]);
-      if (word == "--clean")
-        options.clean = value;
-      else if (word == "--each")
-        options.each = value;
-      else if (word == "--seed")
-        options.seed = static_cast<std::uint64_t>(value);
-      else
-        throw std::invalid_argument(word);
-    } else {
-      words.push_back(word);
-    }
-  }
-  if (words.size() != 2 || (words[0] != "bitwise" && words[0] != "statistical")) {
-    throw std::invalid_argument("bitwise or statistical, then a folder");
-  }
-  options.noisy = words[0] == "statistical";
+  const std::map<std::string, std::int64_t*> numbers = {{"--clean", &options.clean},
+                                                        {"--each", &options.each},
+                                                        {"--seed", &options.seed},
+                                                        {"--workers", &options.workers}};
+  if (words.size() < 2) throw std::invalid_argument("a study, then a folder");
+  options.name = words[0];
+  options.study = kStudies.at(words[0]);
   options.out = words[1];
+  for (std::size_t i = 2; i < words.size(); i += 2) {
+    *numbers.at(words[i]) = std::stoll(words.at(i + 1));
+  }
   return options;
 }
 
 json study_of(const Options& options) {
-  return {{"study", options.noisy ? "statistical" : "bitwise"},
+  const harness::ProgramVersion program = harness::program_version();
+  return {{"study", options.name},
           {"clean", options.clean},
           {"each", options.each},
-          {"seed", options.seed}};
+          {"seed", options.seed},
+          {"git_commit", program.git_commit},
+          {"git_dirty", program.git_dirty}};
 }
 
 std::vector<json> read_lines(const fs::path& file) {
@@ -85,21 +86,8 @@ std::vector<json> read_lines(const fs::path& file) {
 
 void write_cases(const Options& options) {
   fs::create_directories(options.out / "cases");
-  const json common = {{"architectures", {"LlamaForCausalLM"}},
-                       {"model_type", "llama"},
-                       {"hidden_act", "silu"},
-                       {"vocab_size", 97},
-                       {"hidden_size", 32},
-                       {"intermediate_size", 48},
-                       {"num_hidden_layers", 2},
-                       {"num_attention_heads", 4},
-                       {"rms_norm_eps", 1e-5},
-                       {"rope_theta", 10000.0}};
-  for (const bench::PowerCase& power_case : bench::power_cases(options.noisy)) {
-    json model = common;
-    model["num_key_value_heads"] = power_case.name == "grouped" ? 2 : 4;
-    model["tie_word_embeddings"] = power_case.name == "accumulating";
-    std::ofstream(options.out / "cases" / (power_case.name + ".json")) << model.dump();
+  for (const bench::PowerCase& power_case : bench::power_cases(options.study)) {
+    std::ofstream(options.out / "cases" / (power_case.name + ".json")) << power_case.model.dump();
     std::ofstream(options.out / "cases" / (power_case.name + ".yaml")) << power_case.yaml;
   }
 }
@@ -110,12 +98,13 @@ fs::path calibrations_of(const Options& options, const std::string& power_case) 
 
 /// The calibration of every case, made where it is missing.
 bool calibrate_cases(const Options& options) {
-  for (const bench::PowerCase& power_case : bench::power_cases(true)) {
+  for (const bench::PowerCase& power_case : bench::power_cases(options.study)) {
     const fs::path folder = calibrations_of(options, power_case.name);
     if (fs::exists(folder / "done")) continue;
     const int code = harness::calibrate_command(
         {(options.out / "cases" / (power_case.name + ".yaml")).string(), "--calibration",
-         folder.string(), "--work", (options.out / "work" / power_case.name).string()});
+         folder.string(), "--work", (options.out / "work" / power_case.name).string(), "--jobs",
+         std::to_string(options.workers)});
     if (code != 0) return false;
     for (const auto& entry : fs::directory_iterator(folder)) {
       const std::string name = entry.path().filename().string();
@@ -132,7 +121,8 @@ class Study {
  public:
   explicit Study(const Options& options)
       : options_(options),
-        trials_(bench::plan_trials(options.clean, options.each, options.noisy, options.seed)),
+        trials_(bench::plan_trials(options.clean, options.each, options.study,
+                                   static_cast<std::uint64_t>(options.seed))),
         file_(options.out / "trials.jsonl", protocol::AppendFile::Open::kContinue) {
     if (!file_.append(study_of(options).dump() + "\n")) {
       throw std::runtime_error(file_.path().string() + ": is of another study");
@@ -144,7 +134,7 @@ class Study {
     }
   }
 
-  void work(int worker) {
+  void work(std::int64_t worker) {
     for (std::size_t i = next_++; i < trials_.size(); i = next_++) {
       const bench::Trial& trial = trials_[i];
       if (done_.count(trial.number) > 0) continue;
@@ -173,18 +163,21 @@ class Study {
 }  // namespace
 
 int main(int argc, char** argv) try {
-  const Options options = read_options(argc, argv);
-  if (options.table) {
-    std::cout << bench::power_table(read_lines(options.out / "trials.jsonl"));
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.size() > 1 && words[0] == "table") {
+    for (std::size_t i = 1; i < words.size(); ++i) {
+      std::cout << (i > 1 ? "\n" : "") << bench::power_table(read_lines(words[i]));
+    }
     return 0;
   }
+  const Options options = read_options(words);
   harness::install_interrupt_handlers();
   write_cases(options);
-  if (options.noisy && !calibrate_cases(options)) return 3;
+  if (options.calibrated() && !calibrate_cases(options)) return 3;
   Study study(options);
   // The kernel ends a trainer with the thread that started it, so these live until all is done.
   std::vector<std::jthread> workers;
-  for (int worker = 0; worker < kWorkers; ++worker) {
+  for (std::int64_t worker = 0; worker < options.workers; ++worker) {
     workers.emplace_back([&study, worker] {
       try {
         study.work(worker);
@@ -197,8 +190,6 @@ int main(int argc, char** argv) try {
   workers.clear();
   return harness::interrupt_signal() == 0 ? 0 : 3;
 } catch (const std::exception& error) {
-  std::cerr << "judge_power: " << error.what()
-            << "\nusage: judge_power bitwise|statistical OUT [--clean N] [--each N] [--seed N] "
-               "[--table]\n";
+  std::cerr << "judge_power: " << error.what() << kUsage;
   return 2;
 }

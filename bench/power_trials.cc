@@ -35,12 +35,19 @@ std::int64_t step_of(const std::string& fault) {
   return std::stoll(fault.substr(fault.find('@') + 1));
 }
 
-/// Whether what was found is what was planted: its field (or the reason of the verdict), its step.
+/// Whether what was found is what was planted: its field (or the reason of the verdict) at its
+/// step. A fault that only the envelope saw has to lie outside in a window behind its step; there
+/// is no field to name.
 bool cause_named(const CataloguedFault& wanted, std::int64_t step, const json& found) {
   if (!wanted.reason.empty()) return found.at("reason") == wanted.reason;
-  if (!found.at("field").is_string() || !found.at("step").is_number_integer()) return false;
-  const auto at = found.at("step").get<std::int64_t>();
-  return one_of(found.at("field"), wanted.fields) && (wanted.later ? at >= step : at == step);
+  if (found.at("field").is_string() && found.at("step").is_number_integer()) {
+    // The manifest has the switch, and no step of its own.
+    if (wanted.tf32) return found.at("field").get<std::string>().starts_with("switches");
+    const auto at = found.at("step").get<std::int64_t>();
+    return one_of(found.at("field"), wanted.fields) && (wanted.later ? at >= step : at == step);
+  }
+  return found.contains("outside") && found.at("outside").at(1) &&
+         found.at("worst").at("step").get<std::int64_t>() >= step;
 }
 
 bool same_file(const fs::path& a, const fs::path& b) {
@@ -53,8 +60,8 @@ JudgedRun execute(const std::string& name, const fs::path& dir, int nuisance,
       {name, dir, resolved.config, faults, harness::nuisance_of_run(nuisance)}, resolved, true);
 }
 
-/// Of runs that promise no bits: the p-value of the second, where it lies worst, how its metrics
-/// stand to those of the first.
+/// Of runs that promise no bits: their p-values, where the second lies worst, how its metrics stand
+/// to those of the first.
 void add_statistics(const harness::VerdictReport& report, json& line) {
   const auto& statistics = report.statistics;
   if (statistics.calibration.reason == "not_asked") return;
@@ -62,8 +69,11 @@ void add_statistics(const harness::VerdictReport& report, json& line) {
   line["equivalence"] = statistics.equivalence.reason;
   if (statistics.candidates.size() < 2) return;
   const auto& found = statistics.candidates[1];
-  line["p"] = found.p;
-  line["outside"] = !(found.p > statistics.settings.alpha);
+  const auto outside = [&](std::size_t run) {
+    return !(statistics.candidates[run].p > statistics.settings.alpha);
+  };
+  line["p"] = {statistics.candidates[0].p, found.p};
+  line["outside"] = {outside(0), outside(1)};
   line["worst"] = {{"window", found.worst.window},
                    {"channel", found.worst.channel},
                    {"part", found.worst.part},
@@ -83,7 +93,7 @@ const std::vector<CataloguedFault>& fault_catalogue() {
       {.kind = "dropout-unseeded", .fields = {"loss", "grad", "rng"}},
       {.kind = "lora-alpha", .fields = {"loss", "grad"}},
       {.kind = "stale-checkpoint", .fields = {"loss", "grad"}, .first_step = 2},
-      {.kind = "accumulation", .fields = {"loss"}, .accumulates = true},
+      {.kind = "accumulation", .fields = {"loss", "rng"}, .accumulates = true},
       {.kind = "lr-0.1", .fields = {"lr"}},
       {.kind = "lr", .fields = {"lr"}},
       {.kind = "lr-5", .fields = {"lr"}},
@@ -91,6 +101,7 @@ const std::vector<CataloguedFault>& fault_catalogue() {
       {.kind = "beta2", .fields = {"adapter", "optimizer"}},
       {.kind = "eps", .fields = {"adapter"}},
       {.kind = "no-clipping", .fields = {"adapter"}, .later = true},
+      {.kind = "tf32", .fields = {"loss"}, .tf32 = true},
       {.kind = "loss-ulp", .fields = {"loss"}},
       {.kind = "grad-ulp", .fields = {"grad"}},
       {.kind = "adapter-ulp", .fields = {"adapter"}},
@@ -103,61 +114,116 @@ const std::vector<CataloguedFault>& fault_catalogue() {
   return list;
 }
 
-std::vector<PowerCase> power_cases(bool noisy) {
-  const std::string data =
-      noisy ? "data: {synthetic: {samples: 480, length: 16, vocab_size: 97, seed: 3}}\n"
-            : "data: {synthetic: {samples: 96, length: 16, vocab_size: 97, seed: 3}}\n";
-  const std::string steps = noisy ? "60" : "12";
-  const std::string mode =
-      noisy ? "numerics: fast\nshuffle_reductions: 5\n" : "numerics: deterministic\n";
+namespace {
+
+constexpr std::int64_t kSteps = 12, kNoisySteps = 60, kGpuSteps = 40;
+
+std::int64_t steps_of(Study study) {
+  return study == Study::kBitwise ? kSteps : study == Study::kStatistical ? kNoisySteps : kGpuSteps;
+}
+
+json small_model(std::int64_t key_value_heads, bool tied) {
+  return {{"architectures", {"LlamaForCausalLM"}},
+          {"model_type", "llama"},
+          {"hidden_act", "silu"},
+          {"vocab_size", 97},
+          {"hidden_size", 32},
+          {"intermediate_size", 48},
+          {"num_hidden_layers", 2},
+          {"num_attention_heads", 4},
+          {"num_key_value_heads", key_value_heads},
+          {"tie_word_embeddings", tied},
+          {"rms_norm_eps", 1e-5},
+          {"rope_theta", 10000.0}};
+}
+
+/// What all cases have in common, and the three parts in which they differ.
+std::string case_text(Study study, const std::string& name, const std::string& dtype,
+                      const std::string& lora, const std::string& train) {
+  const std::string steps = std::to_string(steps_of(study));
+  const bool gpu = study == Study::kGpu;
+  const std::string samples = study == Study::kBitwise ? "96" : gpu ? "400" : "480";
+  const std::string mode = study == Study::kBitwise ? "numerics: deterministic\n"
+                           : gpu ? "numerics: fast\nstatistics: {restore_at: [0.5]}\n"
+                                 : "numerics: fast\nshuffle_reductions: 5\n";
+  return "schema: 1\nname: " + name + "\nmodel: {config: " + name +
+         ".json, init: random, seed: 7, dtype: " + dtype +
+         "}\ndata: {synthetic: {samples: " + samples + ", length: " + (gpu ? "128" : "16") +
+         ", vocab_size: " + (gpu ? "2048" : "97") + ", seed: 3}}\nlora: {" + lora +
+         ", target_modules: all-linear}\ntrain: {steps: " + steps + ", " + train + "}\nseed: 1\n" +
+         mode + "device: " + (gpu ? "cuda" : "cpu") + "\nthreads: 1\n";
+}
+
+std::vector<PowerCase> gpu_cases() {
+  json model = small_model(4, false);
+  model.update({{"vocab_size", 2048},
+                {"hidden_size", 512},
+                {"intermediate_size", 1536},
+                {"num_hidden_layers", 4},
+                {"num_attention_heads", 8}});
+  std::vector<PowerCase> cases;
+  for (const bool half : {false, true}) {
+    const std::string name = half ? "gpu-bfloat16" : "gpu-float32";
+    cases.push_back(
+        {name,
+         case_text(Study::kGpu, name, half ? "bfloat16" : "float32",
+                   "rank: 8, alpha: 16, dropout: 0.05",
+                   "batch_size: 4, gradient_accumulation: 2, max_grad_norm: 0.5, optimizer: {lr: "
+                   "1.0e-3, weight_decay: 0.01}, schedule: {name: cosine, warmup_steps: 4}"),
+         model, true, !half});
+  }
+  return cases;
+}
+
+bool fits(const CataloguedFault* fault, const PowerCase& power_case) {
+  if (fault == nullptr) return true;
+  return (!fault->accumulates || power_case.accumulates) && (!fault->tf32 || power_case.tf32);
+}
+
+}  // namespace
+
+std::vector<PowerCase> power_cases(Study study) {
+  if (study == Study::kGpu) return gpu_cases();
   const auto yaml = [&](const std::string& name, const std::string& lora,
                         const std::string& train) {
-    return "schema: 1\nname: " + name + "\nmodel: {config: " + name +
-           ".json, init: random, seed: 7, dtype: float32}\n" + data + "lora: {" + lora +
-           ", target_modules: all-linear}\ntrain: {steps: " + steps + ", " + train +
-           "}\nseed: 1\n" + mode + "device: cpu\nthreads: 1\n";
+    return case_text(study, name, "float32", lora, train);
   };
   return {{"plain",
            yaml("plain", "rank: 4, alpha: 8, dropout: 0.1",
                 "batch_size: 4, max_grad_norm: 0.5, optimizer: {lr: 1.0e-2}"),
-           false},
+           small_model(4, false)},
           {"accumulating",
            yaml("accumulating", "rank: 2, alpha: 4, dropout: 0.05",
                 "batch_size: 2, gradient_accumulation: 2, optimizer: {lr: 5.0e-3, weight_decay: "
                 "0.01, beta2: 0.99}, schedule: {name: cosine, warmup_steps: 2}"),
-           true},
+           small_model(4, true), true},
           {"grouped",
            yaml("grouped", "rank: 8, alpha: 8, dropout: 0.2",
                 "batch_size: 2, gradient_accumulation: 3, max_grad_norm: 0.3, optimizer: {lr: "
                 "2.0e-3, eps: 1.0e-6}, schedule: {name: linear}"),
-           true}};
+           small_model(2, false), true}};
 }
 
-std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, bool noisy,
+std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, Study study,
                                std::uint64_t seed) {
-  constexpr std::int64_t kSteps = 12, kNoisySteps = 60;
-  const std::vector<PowerCase> cases = power_cases(noisy);
+  const std::vector<PowerCase> cases = power_cases(study);
   harness::Random random(seed);
   std::vector<Trial> trials;
   const auto add = [&](const CataloguedFault* fault) {
     std::vector<const PowerCase*> fitting;
     for (const PowerCase& power_case : cases) {
-      if (fault == nullptr || !fault->accumulates || power_case.accumulates) {
-        fitting.push_back(&power_case);
-      }
+      if (fits(fault, power_case)) fitting.push_back(&power_case);
     }
+    if (fitting.empty()) return;  // a fault of a GPU, and there is none
     Trial trial;
     trial.number = static_cast<std::int64_t>(trials.size());
     trial.power_case = fitting[random.below(static_cast<std::uint32_t>(fitting.size()))]->name;
-    trial.seed = noisy ? 1 : 1 + random.below(1'000'000);
-    const std::int64_t last = noisy ? kNoisySteps : kSteps;
+    trial.seed = study == Study::kBitwise ? 1 + random.below(1'000'000) : 1;
     if (fault != nullptr) {
-      const std::int64_t step =
-          fault->first_step == 0
-              ? 0
-              : fault->first_step +
-                    random.below(static_cast<std::uint32_t>(last - fault->first_step + 1));
-      trial.fault = fault->kind + "@" + std::to_string(step);
+      const std::int64_t first = fault->first_step;
+      const auto steps = static_cast<std::uint32_t>(steps_of(study) - first + 1);
+      trial.fault =
+          fault->kind + "@" + std::to_string(first == 0 ? 0 : first + random.below(steps));
     }
     trials.push_back(std::move(trial));
   };

@@ -19,17 +19,24 @@ struct CataloguedFault {
   std::int64_t first_step = 1;  ///< the first step that it can be planted at
   bool later = false;           ///< may show at a later step than its own
   bool accumulates = false;     ///< needs a gradient_accumulation of 2 or more
+  bool tf32 = false;            ///< needs float32 products on a GPU
 };
 const std::vector<CataloguedFault>& fault_catalogue();
 
-/// The cases that trials are drawn from: small random Llamas that differ in shape, dropout,
-/// accumulation, clipping, schedule and optimizer. Twelve steps; with `noisy` sixty, in `fast` with
-/// rounding noise, and the settings of a calibration.
+/// What is studied: the bitwise verdict; the statistical one on a CPU with rounding noise that is
+/// made, and on a GPU in `fast` with what noise it has.
+enum class Study { kBitwise, kStatistical, kGpu };
+
+/// A case that trials are drawn from. Small random Llamas that differ in shape, dropout,
+/// accumulation, clipping, schedule and optimizer: twelve steps to be judged by bits, sixty with
+/// the settings of a calibration; on a GPU of 17 million parameters, forty steps.
 struct PowerCase {
   std::string name, yaml;
+  nlohmann::json model;  ///< config.json
   bool accumulates = false;
+  bool tf32 = false;  ///< float32 products on a GPU
 };
-std::vector<PowerCase> power_cases(bool noisy);
+std::vector<PowerCase> power_cases(Study study);
 
 /// What is tried: a clean pair, or a fault in one run of a pair.
 struct Trial {
@@ -39,14 +46,14 @@ struct Trial {
 };
 
 /// The trials of a study, in an order in which any beginning of them is a fair sample: `clean`
-/// clean pairs, `each` of every fault. Cases, seeds (one a case where `noisy`: a calibration is of
-/// one) and steps are drawn from `seed`.
-std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, bool noisy,
+/// clean pairs, `each` of every fault. Cases, seeds (one a case where there is a calibration, which
+/// is of one) and steps are drawn from `seed`.
+std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, Study study,
                                std::uint64_t seed);
 
 /// One trial, judged: a line of the results.
-/// `work` is a folder for its runs, emptied before and removed behind it. In a noisy study the
-/// calibration of the case lies in `calibrations`.
+/// `work` is a folder for its runs, emptied before and removed behind it. Where there is a
+/// calibration of the case it lies in `calibrations`.
 nlohmann::json run_trial(const Trial& trial, const harness::ResolvedCase& resolved,
                          const std::filesystem::path& work,
                          const std::filesystem::path& calibrations);

@@ -3,10 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <exception>
 #include <iostream>
 #include <memory>
+#include <mutex>
+#include <thread>
 
 #include "harness/baseline/curve.h"
 #include "harness/calibrate/reachable.h"
@@ -47,6 +51,8 @@ CommandSpec calibrate_spec() {
   spec.flags.add_options()  //
       ("runs", po::value<std::string>()->value_name("N"),
        "do at most N of the runs now (default: all that are missing)")  //
+      ("jobs", po::value<std::string>()->value_name("N"),
+       "do N runs at a time (default 1)")  //
       ("work", po::value<std::string>()->value_name("DIR"),
        "where runs are collected (default: twinrun-out/calibrate-NAME)")  //
       ("calibration", po::value<std::string>()->value_name("DIR"),
@@ -77,7 +83,7 @@ struct CalibrateOptions {
   StatisticsSettings settings;
   std::vector<StepWindow> windows;
   fs::path work, folder;
-  std::int64_t runs_max = 0;
+  std::int64_t runs_max = 0, jobs = 1;
   bool quiet = false;
 
   std::int64_t runs() const { return settings.envelope_runs + settings.calibration_runs; }
@@ -112,6 +118,7 @@ CalibrateOptions read_options(const ParsedCommand& parsed) {
                                : fs::path(given);
   options.folder = calibration_folder(parsed, case_file);
   options.runs_max = parsed.has("runs") ? count_argument(parsed, "runs") : options.runs();
+  if (parsed.has("jobs")) options.jobs = count_argument(parsed, "jobs");
   options.quiet = parsed.has("quiet");
   return options;
 }
@@ -150,16 +157,25 @@ class Calibrator {
 
   /// False if it was interrupted.
   bool run_missing() {
-    for (std::int64_t run = 0, done = 0; run < options_.runs(); ++run) {
-      if (complete(run)) continue;
-      if (done++ == options_.runs_max) break;
-      for (const StepWindow& window : options_.windows) {
-        if (store_ && store_->find(run, window.name) != nullptr) continue;
-        if (!run_window(run, window)) return false;
+    const std::vector<Item> todo = items_to_do();
+    for (const Item& item : todo) {
+      const StepWindow& window = *item.window;
+      if (window.restored_from > 0 && !fs::exists(reference(window)) && !make_reference(window)) {
+        return false;
       }
-      tell(run);
     }
-    return true;
+    next_ = 0;
+    {
+      // The kernel ends a trainer with the thread that started it; each waits for its own.
+      std::vector<std::jthread> workers;
+      const auto count =
+          std::min<std::size_t>(static_cast<std::size_t>(options_.jobs), todo.size());
+      for (std::size_t worker = 0; worker < count; ++worker) {
+        workers.emplace_back([this, &todo, worker] { work(todo, worker); });
+      }
+    }
+    if (failure_) std::rethrow_exception(failure_);
+    return interrupt_signal() == 0;
   }
 
   std::int64_t missing() const {
@@ -204,26 +220,57 @@ class Calibrator {
     key_ = key;
   }
 
-  bool run_window(std::int64_t run, const StepWindow& window) {
-    if (window.restored_from > 0 && !fs::exists(reference(window)) && !make_reference(window)) {
-      return false;
+  struct Item {
+    std::int64_t run = 0;
+    const StepWindow* window = nullptr;
+  };
+
+  std::vector<Item> items_to_do() const {
+    std::vector<Item> items;
+    for (std::int64_t run = 0, runs = 0; run < options_.runs(); ++run) {
+      if (complete(run)) continue;
+      if (runs++ == options_.runs_max) break;
+      for (const StepWindow& window : options_.windows) {
+        if (store_ && store_->find(run, window.name) != nullptr) continue;
+        items.push_back({run, &window});
+      }
     }
+    return items;
+  }
+
+  /// Takes what is next until there is nothing left, something failed or it was interrupted.
+  void work(const std::vector<Item>& todo, std::size_t worker) {
+    const fs::path dir = options_.work / ("running-" + std::to_string(worker));
+    try {
+      for (std::size_t i = next_++; i < todo.size() && interrupt_signal() == 0; i = next_++) {
+        run_window(todo[i], dir);
+      }
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!failure_) failure_ = std::current_exception();
+      next_ = todo.size();
+    }
+  }
+
+  void run_window(const Item& item, const fs::path& dir) {
+    const StepWindow& window = *item.window;
     const auto started = std::chrono::steady_clock::now();
-    const WindowPlan plan{"calibrate-" + std::to_string(run) + "-" + window.name,
+    const WindowPlan plan{"calibrate-" + std::to_string(item.run) + "-" + window.name,
                           window,
-                          options_.work / "running",
+                          dir,
                           reference(window),
-                          static_cast<int>(run % 26),
+                          static_cast<int>(item.run % 26),
                           {}};
     const auto done = execute_window(plan, options_.resolved);
-    if (!done) return false;
+    if (!done) return;
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - started;
-    seconds_ += elapsed.count();
+    const std::lock_guard lock(mutex_);
+    seconds_ += elapsed.count() / static_cast<double>(options_.jobs);
     ++executed_;
     require_key(done->run);
-    store_->add({run, window.name, done->curves});
-    fs::remove_all(plan.dir);
-    return true;
+    store_->add({item.run, window.name, done->curves});
+    if (complete(item.run)) tell(item.run);
+    fs::remove_all(dir);
   }
 
   /// The checkpoint that every run of the window begins from.
@@ -263,6 +310,9 @@ class Calibrator {
   std::unique_ptr<FolderLock> lock_;
   std::optional<RunStore> store_;
   json key_, made_by_;
+  std::atomic<std::size_t> next_{0};
+  std::mutex mutex_;  ///< of all below, and of the store
+  std::exception_ptr failure_;
   double seconds_ = 0;
   std::int64_t executed_ = 0;
 };
