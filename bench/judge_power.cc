@@ -1,10 +1,11 @@
-// judge_power bitwise|statistical|gpu OUT [--clean N] [--each N] [--seed N] [--workers N]: the
-// judge's own error rates, by trials: clean pairs of runs, and pairs of which one has a fault of
-// the catalogue (docs/faults.md), each with a case, seed and step drawn anew, trained by the
-// twinrun-train beside this program and judged as `twinrun verify` does. OUT/trials.jsonl gets a
-// line a trial; called again it goes on.
+// judge_power bitwise|statistical|gpu OUT [--clean N] [--each N] [--only FAULT] [--seed N]
+// [--workers N]: the judge's own error rates, by trials: clean pairs of runs, and pairs of which
+// one has a fault of the catalogue (docs/faults.md), each with a case, seed and step drawn anew,
+// trained by the twinrun-train beside this program and judged as `twinrun verify` does.
+// OUT/trials.jsonl gets a line a trial; called again it goes on.
 //
-// judge_power table FILE...: what trials.jsonl of studies come to, as docs/error-rates.md has it.
+// judge_power table FILE...: what all trials of files of one kind of study come to, as
+// docs/error-rates.md has it.
 
 #include <atomic>
 #include <fstream>
@@ -32,15 +33,15 @@ using namespace twinrun;
 using nlohmann::json;
 
 constexpr const char* kUsage =
-    "\nusage: judge_power bitwise|statistical|gpu OUT [--clean N] [--each N] [--seed N] "
-    "[--workers N]\n       judge_power table FILE...\n";
+    "\nusage: judge_power bitwise|statistical|gpu OUT [--clean N] [--each N] [--only FAULT] "
+    "[--seed N] [--workers N]\n       judge_power table FILE...\n";
 
 const std::map<std::string, bench::Study> kStudies = {{"bitwise", bench::Study::kBitwise},
                                                       {"statistical", bench::Study::kStatistical},
                                                       {"gpu", bench::Study::kGpu}};
 
 struct Options {
-  std::string name;
+  std::string name, only;
   bench::Study study = bench::Study::kBitwise;
   fs::path out;
   std::int64_t clean = 299, each = 59, seed = 1, workers = 2;
@@ -59,18 +60,20 @@ Options read_options(const std::vector<std::string>& words) {
   options.study = kStudies.at(words[0]);
   options.out = words[1];
   for (std::size_t i = 2; i < words.size(); i += 2) {
-    *numbers.at(words[i]) = std::stoll(words.at(i + 1));
+    if (words[i] == "--only") {
+      options.only = words.at(i + 1);
+    } else {
+      *numbers.at(words[i]) = std::stoll(words.at(i + 1));
+    }
   }
   return options;
 }
 
 json study_of(const Options& options) {
   const harness::ProgramVersion program = harness::program_version();
-  return {{"study", options.name},
-          {"clean", options.clean},
-          {"each", options.each},
-          {"seed", options.seed},
-          {"git_commit", program.git_commit},
+  return {{"study", options.name},         {"clean", options.clean},
+          {"each", options.each},          {"only", options.only},
+          {"seed", options.seed},          {"git_commit", program.git_commit},
           {"git_dirty", program.git_dirty}};
 }
 
@@ -122,7 +125,7 @@ class Study {
   explicit Study(const Options& options)
       : options_(options),
         trials_(bench::plan_trials(options.clean, options.each, options.study,
-                                   static_cast<std::uint64_t>(options.seed))),
+                                   static_cast<std::uint64_t>(options.seed), options.only)),
         file_(options.out / "trials.jsonl", protocol::AppendFile::Open::kContinue) {
     if (!file_.append(study_of(options).dump() + "\n")) {
       throw std::runtime_error(file_.path().string() + ": is of another study");
@@ -165,9 +168,12 @@ class Study {
 int main(int argc, char** argv) try {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() > 1 && words[0] == "table") {
+    std::vector<json> lines;
     for (std::size_t i = 1; i < words.size(); ++i) {
-      std::cout << (i > 1 ? "\n" : "") << bench::power_table(read_lines(words[i]));
+      const std::vector<json> some = read_lines(words[i]);
+      lines.insert(lines.end(), some.begin(), some.end());
     }
+    std::cout << bench::power_table(lines);
     return 0;
   }
   const Options options = read_options(words);

@@ -27,10 +27,8 @@ std::string share(std::int64_t count, std::int64_t of) {
 
 bool found(const json& line) { return line.at("verdict") != "REPRODUCED"; }
 
-/// In runs that promise no bits: not green is no alarm, NOT_REPRODUCED is.
-bool alarmed(const json& line) {
-  return line.contains("calibration") ? line.at("verdict") == "NOT_REPRODUCED" : found(line);
-}
+/// Of runs that promise no bits INCONCLUSIVE names nothing, and is no alarm.
+bool alarmed(const json& line) { return found(line) && line.at("verdict") != "INCONCLUSIVE"; }
 
 std::string bound(std::int64_t count, std::int64_t of) {
   if (of == 0) return "-";
@@ -40,7 +38,8 @@ std::string bound(std::int64_t count, std::int64_t of) {
 
 std::string clean_rows(const std::vector<json>& lines, bool noisy) {
   std::int64_t clean = 0, alarms = 0, runs = 0, outside = 0, not_equivalent = 0, green = 0;
-  for (std::size_t i = 1; i < lines.size(); ++i) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (!lines[i].contains("trial")) continue;
     const bool faulty = lines[i].at("fault") != "";
     // The first run of a faulty pair is a clean one, too.
     const json found = lines[i].value("outside", json::array());
@@ -66,14 +65,15 @@ std::string clean_rows(const std::vector<json>& lines, bool noisy) {
 
 std::string fault_rows(const std::vector<json>& lines) {
   std::map<std::string, Counts> counts;
-  for (std::size_t i = 1; i < lines.size(); ++i) {
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    if (!lines[i].contains("trial")) continue;
     const auto fault = lines[i].at("fault").get<std::string>();
     if (fault.empty()) continue;
     Counts& count = counts[fault.substr(0, fault.find('@'))];
     ++count.trials;
     const bool neutral = lines[i].at("bit_neutral").get<bool>();
     count.neutral += neutral ? 1 : 0;
-    const bool seen = lines[i].contains("calibration") ? alarmed(lines[i]) : found(lines[i]);
+    const bool seen = alarmed(lines[i]);
     count.found += !neutral && seen ? 1 : 0;
     count.named += !neutral && seen && lines[i].at("named").get<bool>() ? 1 : 0;
   }

@@ -103,7 +103,7 @@ const std::vector<CataloguedFault>& fault_catalogue() {
       {.kind = "weight-decay", .fields = {"adapter"}},
       {.kind = "beta2", .fields = {"adapter", "optimizer"}},
       {.kind = "eps", .fields = {"adapter"}},
-      {.kind = "no-clipping", .fields = {"adapter"}, .later = true},
+      {.kind = "no-clipping", .fields = {"adapter"}, .later = true, .clipped = true},
       {.kind = "tf32", .fields = {"loss"}, .tf32 = true},
       {.kind = "loss-ulp", .fields = {"loss"}},
       {.kind = "grad-ulp", .fields = {"grad"}},
@@ -179,7 +179,7 @@ std::vector<PowerCase> gpu_cases() {
 }
 
 /// Whether a short run that goes on from a checkpoint has fewer steps before `step` than
-/// `stale-checkpoint` goes back.
+/// `stale-checkpoint` or `duplicate-batch` go back.
 bool soon_behind_checkpoint(std::int64_t step, Study study) {
   if (study == Study::kBitwise) return false;
   const std::vector<double> fractions =
@@ -196,12 +196,15 @@ std::int64_t step_for(const CataloguedFault& fault, Study study, harness::Random
   const auto steps = static_cast<std::uint32_t>(steps_of(study) - fault.first_step + 1);
   for (;;) {
     const std::int64_t step = fault.first_step + random.below(steps);
-    if (fault.kind != "stale-checkpoint" || !soon_behind_checkpoint(step, study)) return step;
+    const bool goes_back = fault.first_step > 1;
+    if (!goes_back || !soon_behind_checkpoint(step, study)) return step;
   }
 }
 
 bool fits(const CataloguedFault* fault, const PowerCase& power_case) {
+  if (power_case.clipped) return fault != nullptr && fault->clipped;
   if (fault == nullptr) return true;
+  if (fault->clipped) return false;
   return (!fault->accumulates || power_case.accumulates) && (!fault->tf32 || power_case.tf32);
 }
 
@@ -226,11 +229,15 @@ std::vector<PowerCase> power_cases(Study study) {
            yaml("grouped", "rank: 8, alpha: 8, dropout: 0.2",
                 "batch_size: 2, gradient_accumulation: 3, max_grad_norm: 0.3, optimizer: {lr: "
                 "2.0e-3, eps: 1.0e-6}, schedule: {name: linear}"),
-           small_model(2, false), true}};
+           small_model(2, false), true},
+          {"clipped",
+           yaml("clipped", "rank: 4, alpha: 8, dropout: 0.1",
+                "batch_size: 4, max_grad_norm: 0.02, optimizer: {lr: 1.0e-2}"),
+           small_model(4, false), false, false, true}};
 }
 
 std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, Study study,
-                               std::uint64_t seed) {
+                               std::uint64_t seed, const std::string& only) {
   const std::vector<PowerCase> cases = power_cases(study);
   harness::Random random(seed);
   std::vector<Trial> trials;
@@ -252,7 +259,9 @@ std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, Study stud
   for (std::int64_t i = 0; i < std::max(clean, each); ++i) {
     if (i < clean) add(nullptr);
     if (i >= each) continue;
-    for (const CataloguedFault& fault : fault_catalogue()) add(&fault);
+    for (const CataloguedFault& fault : fault_catalogue()) {
+      if (only.empty() || fault.kind == only) add(&fault);
+    }
   }
   return trials;
 }

@@ -20,6 +20,7 @@ struct CataloguedFault {
   bool later = false;           ///< may show at a later step than its own
   bool accumulates = false;     ///< needs a gradient_accumulation of 2 or more
   bool tf32 = false;            ///< needs float32 products on a GPU
+  bool clipped = false;         ///< needs gradients that are clipped
 };
 const std::vector<CataloguedFault>& fault_catalogue();
 
@@ -34,7 +35,8 @@ struct PowerCase {
   std::string name, yaml;
   nlohmann::json model;  ///< config.json
   bool accumulates = false;
-  bool tf32 = false;  ///< float32 products on a GPU
+  bool tf32 = false;     ///< float32 products on a GPU
+  bool clipped = false;  ///< gradients are clipped at every step; for faults that need it alone
 };
 std::vector<PowerCase> power_cases(Study study);
 
@@ -46,10 +48,10 @@ struct Trial {
 };
 
 /// The trials of a study, in an order in which any beginning of them is a fair sample: `clean`
-/// clean pairs, `each` of every fault. Cases, seeds (one a case where there is a calibration, which
-/// is of one) and steps are drawn from `seed`.
+/// clean pairs, `each` of every fault, or of the fault `only`. Cases, seeds (one a case where there
+/// is a calibration, which is of one) and steps are drawn from `seed`.
 std::vector<Trial> plan_trials(std::int64_t clean, std::int64_t each, Study study,
-                               std::uint64_t seed);
+                               std::uint64_t seed, const std::string& only);
 
 /// One trial, judged: a line of the results.
 /// `work` is a folder for its runs, emptied before and removed behind it. Where there is a
