@@ -9,12 +9,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double half_ulp(double centre) {
-  const float value = std::abs(static_cast<float>(centre));
-  const float next = std::nextafter(value, std::numeric_limits<float>::infinity());
-  return (static_cast<double>(next) - static_cast<double>(value)) / 2;
-}
-
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
@@ -31,6 +25,12 @@ double standard_deviation(const std::vector<double>& values) {
 
 }  // namespace
 
+double half_ulp(double centre) {
+  const float value = std::abs(static_cast<float>(centre));
+  const float next = std::nextafter(value, std::numeric_limits<float>::infinity());
+  return (static_cast<double>(next) - static_cast<double>(value)) / 2;
+}
+
 ChannelEnvelope make_envelope(const std::vector<std::vector<float>>& curves) {
   ChannelEnvelope envelope;
   for (std::size_t step = 0; step < curves.front().size(); ++step) {
@@ -43,11 +43,11 @@ ChannelEnvelope make_envelope(const std::vector<std::vector<float>>& curves) {
   return envelope;
 }
 
-ChannelScore score_channel(const ChannelEnvelope& envelope, const std::vector<float>& values) {
+ChannelScore score_distances(const std::vector<double>& distances) {
   double largest = 0, squares = 0, sum = 0;
   std::size_t at = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double z = (values[i] - envelope.centre.at(i)) / envelope.width.at(i);
+  for (std::size_t i = 0; i < distances.size(); ++i) {
+    const double z = distances[i];
     if (!std::isfinite(z)) return {kInfinity, "non-finite", i};
     if (std::abs(z) > largest) {
       largest = std::abs(z);
@@ -56,7 +56,7 @@ ChannelScore score_channel(const ChannelEnvelope& envelope, const std::vector<fl
     squares += z * z;
     sum += z;
   }
-  const auto n = static_cast<double>(values.size());
+  const auto n = static_cast<double>(distances.size());
   ChannelScore found{largest / kPeakWidths, "peak", at};
   if (const double spread = std::sqrt(squares / n) / 1.3; spread > found.score) {
     found = {spread, "spread", at};
@@ -65,6 +65,14 @@ ChannelScore score_channel(const ChannelEnvelope& envelope, const std::vector<fl
     found = {drift, "drift", at};
   }
   return found;
+}
+
+ChannelScore score_channel(const ChannelEnvelope& envelope, const std::vector<float>& values) {
+  std::vector<double> distances;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    distances.push_back((values[i] - envelope.centre.at(i)) / envelope.width.at(i));
+  }
+  return score_distances(distances);
 }
 
 }  // namespace twinrun::harness

@@ -16,6 +16,9 @@ struct ChannelEnvelope {
 /// REQUIRES: at least two curves, all values finite.
 ChannelEnvelope make_envelope(const std::vector<std::vector<float>>& curves);
 
+/// Half the distance from `centre` to the next float32.
+double half_ulp(double centre);
+
 /// Widths from the centre at which a single step gives a score of 1.
 inline constexpr double kPeakWidths = 3.5;
 
@@ -30,6 +33,8 @@ struct ChannelScore {
   std::string part;       ///< peak, spread, drift; non-finite, with a score of +infinity
   std::size_t index = 0;  ///< of the largest |z|, or of what is not finite
 };
+/// Of distances z, a step each; twice as far out is twice the score.
+ChannelScore score_distances(const std::vector<double>& distances);
 /// REQUIRES: as many values as the envelope has steps.
 ChannelScore score_channel(const ChannelEnvelope& envelope, const std::vector<float>& values);
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "harness/calibrate/equivalence.h"
+#include "harness/compare/comparability.h"
 #include "harness/report/text.h"
 
 namespace twinrun::harness {
@@ -46,6 +47,27 @@ std::optional<SeedSpread> spread_of(const std::string& metric, const StatisticsI
   return SeedSpread{metric, runs, std::sqrt(squares / static_cast<double>(freedom))};
 }
 
+/// What a machine is to a result: all of the comparability key but the experiment.
+std::string kind_of(const RunView& run) {
+  json key = comparability_key(run);
+  key.erase("identity");
+  return key.dump();
+}
+
+MachineKinds kinds_of(const StatisticsInput& input,
+                      const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
+  MachineKinds found;
+  std::set<std::string> kinds;
+  for (const Candidate& candidate : input.candidates) kinds.insert(kind_of(*candidate.run));
+  found.kinds = static_cast<std::int64_t>(kinds.size());
+  for (const auto& [i, j] : pairs) {
+    const Candidate &a = input.candidates.at(i), &b = input.candidates.at(j);
+    found.pairs.push_back(
+        {a.name, b.name, json_differences(comparability_key(*a.run), comparability_key(*b.run))});
+  }
+  return found;
+}
+
 }  // namespace
 
 std::vector<std::pair<std::size_t, std::size_t>> pairs_across(
@@ -63,6 +85,7 @@ std::vector<std::pair<std::size_t, std::size_t>> pairs_across(
 StatisticsReport judge_across(const StatisticsInput& input,
                               const std::vector<std::pair<std::size_t, std::size_t>>& pairs) {
   StatisticsReport report;
+  report.across = kinds_of(input, pairs);
   if (!take_settings(input, report)) return report;
   report.calibration = {"calibration", Verdict::kNotRun, "across",
                         "no calibration is of two kinds of machine; metrics alone are compared"};

@@ -19,6 +19,7 @@ std::vector<std::pair<std::size_t, std::size_t>> pairs_across(
 /// kinds at once. Check `equivalence` is that of judge_statistics, of `pairs`; `calibration` is
 /// NOT_RUN (`across`). Of each metric report.spread says how far runs with other seeds are apart on
 /// one kind of machine, where there are such: what a difference is to be measured by.
+/// report.across says what the kinds differ in.
 StatisticsReport judge_across(const StatisticsInput& input,
                               const std::vector<std::pair<std::size_t, std::size_t>>& pairs);
 

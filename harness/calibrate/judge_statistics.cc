@@ -228,6 +228,9 @@ StatisticsReport judge_statistics(const StatisticsInput& input) {
   if (const auto calibration = open_calibration(input, report)) {
     report.scores = calibration->scores;
     report.windows = calibration->windows;
+    if (const auto limit = conformal_limit(report.scores, report.settings.alpha)) {
+      report.detection = what_is_seen(report.windows, *limit);
+    }
     report.control = control_of(input, *calibration);
     score_candidates(input, *calibration, report);
   }

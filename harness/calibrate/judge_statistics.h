@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "harness/calibrate/calibrate.h"
+#include "harness/calibrate/detection.h"
 #include "harness/compare/compare.h"
 #include "harness/compare/verdict.h"
 #include "harness/protocol/eval_reader.h"
@@ -70,6 +71,16 @@ struct SeedSpread {
   double deviation = 0;  ///< standard deviation, in the metric's unit
 };
 
+/// What runs that different kinds of machine made are told apart by.
+struct MachineKinds {
+  struct Pair {
+    std::string a, b;                     ///< names of two runs of one experiment
+    std::vector<Difference> differences;  ///< of their comparability keys
+  };
+  std::int64_t kinds = 0;
+  std::vector<Pair> pairs;
+};
+
 struct StatisticsReport {
   Check calibration{"calibration", Verdict::kNotRun, "not_asked", ""};
   Check equivalence{"equivalence", Verdict::kNotRun, "not_asked", ""};
@@ -79,10 +90,13 @@ struct StatisticsReport {
   std::string calibration_sha256;  ///< of the file; empty if there is none
   std::vector<double> scores;      ///< of the calibration
   std::vector<CalibratedWindow> windows;
+  /// What `scores` and `windows` would have seen; empty where no score has p <= alpha.
+  std::vector<Detection> detection;
   std::vector<std::vector<WindowCurves>> curves;  ///< of each candidate, a window each
   std::vector<CandidateScore> candidates;
   std::vector<EquivalenceResult> equivalences;
-  std::vector<SeedSpread> spread;  ///< of runs of several kinds of machine, where seeds differ
+  std::vector<SeedSpread> spread;      ///< of runs of several kinds of machine, where seeds differ
+  std::optional<MachineKinds> across;  ///< of judge_across
 };
 
 /// Puts what the runs declare into `report`. False, with the check `calibration` saying why, if

@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "harness/report/json_fields.h"
+#include "harness/report/statistics_words.h"
 #include "harness/report/text.h"
+#include "harness/report/verdict_json.h"
 
 namespace twinrun::harness {
 namespace {
@@ -41,6 +43,20 @@ json to_json(const SeedSpread& spread) {
   return {{"metric", spread.metric}, {"runs", spread.runs}, {"deviation", spread.deviation}};
 }
 
+json to_json(const Detection& detection) {
+  return {{"window", detection.window},
+          {"channel", detection.channel},
+          {"centre_mean", detection.centre_mean},
+          {"shift", finite_or_null(detection.shift)},
+          {"jump_least", finite_or_null(detection.jump_least)},
+          {"jump_at", detection.jump_at},
+          {"jump_median", finite_or_null(detection.jump_median)}};
+}
+
+json to_json(const MachineKinds::Pair& pair) {
+  return {{"a", pair.a}, {"b", pair.b}, {"differences", differences_json(pair.differences)}};
+}
+
 /// The envelope and the candidates' curves in it, so that a report can draw them.
 json windows_json(const StatisticsReport& report) {
   json windows = json::array();
@@ -71,6 +87,11 @@ json list_of(const std::vector<T>& items) {
   return list;
 }
 
+json across_json(const std::optional<MachineKinds>& across) {
+  if (!across) return nullptr;
+  return {{"kinds", across->kinds}, {"pairs", list_of(across->pairs)}};
+}
+
 }  // namespace
 
 json statistics_json(const StatisticsReport& report) {
@@ -84,6 +105,8 @@ json statistics_json(const StatisticsReport& report) {
           {"candidates", list_of(report.candidates)},
           {"equivalences", list_of(report.equivalences)},
           {"spread", list_of(report.spread)},
+          {"across", across_json(report.across)},
+          {"detection", list_of(report.detection)},
           {"windows", windows_json(report)}};
 }
 
@@ -100,6 +123,13 @@ std::vector<std::string> candidate_lines(const StatisticsReport& report) {
                                      ", " + worst.part + ")"));
   }
   return lines;
+}
+
+std::string detection_line(const StatisticsReport& report) {
+  const Detection* found = most_sensitive(report.detection);
+  if (found == nullptr) return {};
+  return "a shift of the " + channel_words(found->channel) + " by " +
+         number_text("%.2g", found->shift) + " would have been seen (window " + found->window + ")";
 }
 
 std::vector<std::string> equivalence_lines(const StatisticsReport& report) {

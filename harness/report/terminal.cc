@@ -260,6 +260,7 @@ void add_statistics(Rows& rows, const VerdictReport& report) {
     rows.add_wrapped("calibration", statistics.calibration.message, 2);
   }
   for (const std::string& line : scores) rows.add("", line);
+  if (const std::string seen = detection_line(statistics); !seen.empty()) rows.add("", seen);
   if (statistics.equivalence.message != headline(report)) {
     rows.add_wrapped("equivalence", statistics.equivalence.message, 2);
   }
@@ -305,7 +306,9 @@ void add_cost(Rows& rows, const VerdictReport& report) {
 /// `twinrun compare ...` on one or two lines, or empty if it takes more.
 std::vector<std::string> look_again(const VerdictReport& report, const TerminalOptions& options) {
   if (report.runs.size() < 2) return {};
-  std::string in_place = "twinrun compare", in_folder = in_place;
+  std::string in_place = "twinrun compare";
+  if (report.statistics.across) in_place += " --across";
+  std::string in_folder = in_place;
   for (const RunReport& run : report.runs) {
     in_place += " " + shell_quote((options.folder / run.dir).string());
     in_folder += " " + shell_quote(run.dir.string());

@@ -61,6 +61,22 @@ TEST_F(JudgeStatisticsTest, RunsThatScatterAsTheCalibratedOnesLieWithin) {
   EXPECT_TRUE(report.control->passed) << report.control->message;
 }
 
+TEST_F(JudgeStatisticsTest, TheCalibrationSaysWhatItWouldHaveSeen) {
+  const StatisticsReport report = judge();
+  ASSERT_EQ(report.detection.size(), 2u);
+  const Detection loss = report.detection.front();
+  // Of a run that scatters besides: twice as much is outside, a hundredth of it is not.
+  const auto shifted = [&](double share) {
+    return judge([&](SyntheticRun& run) {
+             for (auto& step : run.record.steps)
+               step.loss += static_cast<float>(share * loss.shift);
+           })
+        .calibration.reason;
+  };
+  EXPECT_EQ(shifted(2.5), "outside_envelope");
+  EXPECT_EQ(shifted(0.01), "within_envelope");
+}
+
 TEST_F(JudgeStatisticsTest, ARunThatDriftsLiesOutsideAtItsStep) {
   const StatisticsReport report = judge([](SyntheticRun& run) {
     for (std::size_t i = 2; i < run.record.steps.size(); ++i) run.record.steps[i].loss *= 1.001f;
