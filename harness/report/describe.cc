@@ -131,17 +131,19 @@ Document describe(const VerdictFile& verdict, const Evidence& evidence, const st
   if (document.title.empty()) document.title = "a case without name";
   document.verdict = verdict.verdict;
   document.sentence = headline(verdict);
-  document.meaning = only_outputs(verdict)   ? meaning_of_outputs(verdict.verdict)
-                     : without_bits(verdict) ? meaning_without_bits(verdict.verdict)
-                                             : meaning_of(verdict.verdict);
+  document.meaning = only_outputs(verdict)      ? meaning_of_outputs(verdict.verdict)
+                     : across_machines(verdict) ? meaning_across(verdict.verdict)
+                     : without_bits(verdict)    ? meaning_without_bits(verdict.verdict)
+                                                : meaning_of(verdict.verdict);
   document.alarms = evidence.broken();
   for (ReportSection& section : std::vector<ReportSection>{
            compared_section(verdict, evidence), statistics_section(verdict, evidence),
            divergence_section(verdict), curves_section(verdict, evidence),
-           baseline_section(verdict), inference_section(verdict), cost_section(verdict, evidence),
-           controls_section(verdict), runs_section(evidence), inputs_section(verdict, evidence),
-           machine_section(evidence), differences_section(verdict), again_section(verdict),
-           limits_section(verdict, evidence), vouching_section(verdict, made)}) {
+           baseline_section(verdict), inference_section(verdict),
+           cost_section(verdict, evidence), controls_section(verdict), runs_section(evidence),
+           inputs_section(verdict, evidence), machine_section(evidence),
+           differences_section(verdict), again_section(verdict), limits_section(verdict, evidence),
+           vouching_section(verdict, made)}) {
     if (!section.blocks.empty()) document.sections.push_back(std::move(section));
   }
   return document;

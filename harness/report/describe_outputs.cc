@@ -20,13 +20,6 @@ std::string how_words(const std::string& kind) {
   return "";
 }
 
-/// Both texts whole where they are short, else from a little before they part.
-std::pair<std::string, std::string> side_by_side(const std::string& a, const std::string& b) {
-  if (columns(a) <= kTextColumns && columns(b) <= kTextColumns) return {a, b};
-  const std::size_t at = a == b ? 0 : parting(a, b);
-  return {ellipsize(excerpt(a, at), kTextColumns), ellipsize(excerpt(b, at), kTextColumns)};
-}
-
 /// The first texts, and every one that parts, up to a limit of either.
 void add_texts(ReportSection& section, const json& inference) {
   constexpr std::size_t kShown = 8, kShownParted = 40;
@@ -47,6 +40,12 @@ void add_texts(ReportSection& section, const json& inference) {
 }
 
 }  // namespace
+
+std::pair<std::string, std::string> side_by_side(const std::string& a, const std::string& b) {
+  if (columns(a) <= kTextColumns && columns(b) <= kTextColumns) return {a, b};
+  const std::size_t at = a == b ? 0 : parting(a, b);
+  return {ellipsize(excerpt(a, at), kTextColumns), ellipsize(excerpt(b, at), kTextColumns)};
+}
 
 bool only_outputs(const VerdictFile& verdict) { return check_named(verdict, "twin").is_null(); }
 

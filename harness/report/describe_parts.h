@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "harness/report/describe.h"
 
@@ -24,6 +25,9 @@ ReportSection again_section(const VerdictFile& verdict);
 ReportSection limits_section(const VerdictFile& verdict, const Evidence& evidence);
 ReportSection vouching_section(const VerdictFile& verdict, const std::string& made);
 
+/// What statistics_section says of runs of different kinds of machine.
+ReportSection across_section(const VerdictFile& verdict);
+
 // Shared by them.
 
 /// The check `name`; null if the verdict has none.
@@ -34,6 +38,15 @@ bool did_not_run(const nlohmann::json& check);
 bool only_outputs(const VerdictFile& verdict);
 /// What was compared of such a verdict.
 Facts outputs_facts(const VerdictFile& verdict);
+
+/// Drawing and table of the differences that were held against margins; nothing if none was.
+void add_equivalence(ReportSection& section, const VerdictFile& verdict);
+/// Levels, margins and their digest.
+void add_margins(Facts& facts, const VerdictFile& verdict);
+/// `twinrun compare a b`, of the runs of the verdict.
+std::string compare_command_line(const VerdictFile& verdict);
+/// Both texts whole where they are short, else from a little before they part.
+std::pair<std::string, std::string> side_by_side(const std::string& a, const std::string& b);
 
 /// First step that differs, with its bits and tensors; `a`, `b` name the sides.
 void add_divergence(ReportSection& section, const nlohmann::json& first, const std::string& a,

@@ -77,7 +77,9 @@ Facts twins_facts(const VerdictFile& verdict, const Evidence& evidence) {
   }
   const bool bounded = text_at(value, "/inference/reference/kind") == "other";
   const std::string how =
-      without_bits(verdict)
+      across_machines(verdict)
+          ? "what no machine moves bit for bit; final results by tests of equivalence"
+      : without_bits(verdict)
           ? "what no rounding moves bit for bit; losses, gradient norms and final "
             "results by statistics"
           : "the twins bit for bit: no tolerance, no rounding, no statistics";
@@ -95,8 +97,9 @@ ReportSection compared_section(const VerdictFile& verdict, const Evidence& evide
   for (const json& check : list_at(verdict.value, "/checks")) {
     const std::string name = text_at(check, "/name");
     table.rows.push_back({{name, false},
-                          {name == "twin" && without_bits(verdict) ? question_of_discrete_twins()
-                                                                   : question_of(name),
+                          {across_machines(verdict) ? question_across(name)
+                           : without_bits(verdict)  ? question_without_bits(name)
+                                                    : question_of(name),
                            false},
                           {text_at(check, "/verdict"), false},
                           {text_at(check, "/message"), false}});
@@ -114,7 +117,10 @@ ReportSection divergence_section(const VerdictFile& verdict) {
   if (!first.is_object()) {
     if (text_at(pair, "/verdict") == to_string(Verdict::kReproduced)) {
       section.blocks.emplace_back(
-          Paragraph{without_bits(verdict)
+          Paragraph{across_machines(verdict)
+                        ? "None in what no machine moves: samples, batches and learning rates are "
+                          "the same in every step."
+                    : without_bits(verdict)
                         ? "None in what no rounding moves: samples, batches, learning rates and "
                           "random states are the same in every step."
                         : "None: no bit of any recorded value differs in any step."});

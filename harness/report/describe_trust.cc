@@ -10,14 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string compare_command_line(const VerdictFile& verdict) {
-  std::string command = "twinrun compare";
-  for (const json& run : list_at(verdict.value, "/runs")) {
-    command += " " + shell_quote(one_line(text_at(run, "/dir")));
-  }
-  return command + (at(verdict.value, "/without_controls") == true ? " --without-controls" : "");
-}
-
 std::string infer_check_command_line(const VerdictFile& verdict) {
   const std::string reference = text_at(verdict.value, "/inference/reference/file");
   return "twinrun infer-check " + shell_quote(one_line(text_at(verdict.value, "/runs/0/dir"))) +
@@ -35,6 +27,15 @@ constexpr const char* kOutputsAgain =
     "that the report was made from, the third makes the report again.";
 
 }  // namespace
+
+std::string compare_command_line(const VerdictFile& verdict) {
+  std::string command =
+      std::string("twinrun compare") + (across_machines(verdict) ? " --across" : "");
+  for (const json& run : list_at(verdict.value, "/runs")) {
+    command += " " + shell_quote(one_line(text_at(run, "/dir")));
+  }
+  return command + (at(verdict.value, "/without_controls") == true ? " --without-controls" : "");
+}
 
 ReportSection again_section(const VerdictFile& verdict) {
   const bool outputs = only_outputs(verdict);
@@ -78,13 +79,18 @@ ReportSection limits_section(const VerdictFile& verdict, const Evidence& evidenc
   if (only_outputs(verdict)) {
     add("That the outputs are right, safe or useful: only how they stand to the reference.");
     add("That the run would come out again: it was made once, and only read here.");
+  } else if (across_machines(verdict)) {
+    add("That the training is right, safe or useful: only how results on " + kinds_words(verdict) +
+        " stand to each other.");
+    add("That losses are alike step by step: no envelope was asked for.");
   } else if (without_bits(verdict)) {
     add("That the training is right, safe or useful: only how two runs of it stand to each other.");
     add("That a difference smaller than the scatter of such runs would have been found.");
   } else {
     add("That the training is right, safe or useful: only that it came out again.");
   }
-  add(without_bits(verdict)
+  add(across_machines(verdict) ? "That a further kind of machine would give these results."
+      : without_bits(verdict)
           ? "That another machine, library or program would give these results."
           : "That another machine, library or program would give these bits, unless numerics is "
             "portable.");
@@ -112,7 +118,9 @@ ReportSection vouching_section(const VerdictFile& verdict, const std::string& ma
   const bool outputs = only_outputs(verdict);
   add_fact(facts, "kind of claim",
            outputs ? "outputs of one adapter against a reference"
-                   : "repeatability: same team, same program, same inputs");
+           : across_machines(verdict)
+               ? "equivalence of results: same inputs, different kinds of machine"
+               : "repeatability: same team, same program, same inputs");
   add_fact(facts, outputs ? "fidelity of the log-probabilities" : "fidelity of the losses",
            "exact: bits as the trainer recorded them");
   add_fact(facts, "schema of verdict.json",

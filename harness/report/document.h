@@ -20,6 +20,7 @@ namespace twinrun::harness {
 struct Cell {
   std::string text;
   bool code = false;
+  bool set_in = false;  ///< part of the row above
 };
 
 struct Paragraph {

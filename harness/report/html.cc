@@ -58,7 +58,8 @@ std::string block_text(const Table& table) {
     text += "<tr>";
     for (std::size_t i = 0; i < row.size(); ++i) {
       const std::string label = i < table.header.size() ? table.header[i] : "";
-      text += "<td data-label=\"" + words(label) + "\">" + cell_text(row[i]) + "</td>";
+      text += std::string("<td") + (row[i].set_in ? " class=\"set-in\"" : "") + " data-label=\"" +
+              words(label) + "\">" + cell_text(row[i]) + "</td>";
     }
     text += "</tr>\n";
   }

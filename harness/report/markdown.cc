@@ -15,7 +15,8 @@ constexpr std::size_t kBytesMax = 900'000;
 constexpr std::size_t kCodeLinesMax = 400;
 
 std::string cell_text(const Cell& cell) {
-  return cell.code ? markdown_code(cell.text) : markdown_text(cell.text);
+  return (cell.set_in ? "&emsp;" : "") +
+         (cell.code ? markdown_code(cell.text) : markdown_text(cell.text));
 }
 
 std::string row_text(const std::vector<std::string>& cells) {

@@ -55,8 +55,8 @@ struct ScoreChart {
 /// An interval of a difference a metric and pair, in margins, so that all fit beside each other.
 struct IntervalChart {
   struct Row {
-    std::string name;                           ///< metric, slice, runs
-    std::string outcome;                        ///< equivalent, different, undecided, not_finite
+    std::string name;     ///< metric, slice, runs
+    std::string outcome;  ///< equivalent, different, undecided, not_finite, missing
     std::optional<double> estimate, low, high;  ///< in margins; nullopt: there is none
   };
   std::vector<Row> rows;

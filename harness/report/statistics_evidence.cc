@@ -59,7 +59,8 @@ StatisticsEvidence read_statistics(const VerdictFile& verdict,
                                    const std::vector<RunEvidence>& runs) {
   StatisticsEvidence evidence;
   const json stated = at(verdict.value, "/statistics");
-  if (!stated.is_object()) return evidence;
+  // Of different kinds of machine nothing was calibrated; a calibration may lie there all the same.
+  if (!stated.is_object() || at(stated, "/across").is_object()) return evidence;
   StatisticsInput input;
   input.candidates = candidates_of(verdict, runs, evidence.problem);
   if (input.candidates.empty()) return evidence;

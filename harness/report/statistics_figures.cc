@@ -140,6 +140,13 @@ std::optional<double> in_margins(const json& value, double margin) {
   return std::isfinite(share) ? std::optional<double>(share) : std::nullopt;
 }
 
+IntervalChart::Row interval_row(const json& found) {
+  const double margin = number_or_nan(at(found, "/margin"));
+  return {equivalence_name(found), text_at(found, "/outcome"),
+          in_margins(at(found, "/estimate"), margin), in_margins(at(found, "/low"), margin),
+          in_margins(at(found, "/high"), margin)};
+}
+
 }  // namespace
 
 EnvelopeChart envelope_chart(const VerdictFile& verdict, const Evidence& evidence) {
@@ -174,11 +181,17 @@ IntervalChart interval_chart(const VerdictFile& verdict) {
   IntervalChart chart;
   for (const json& found : list_at(verdict.value, "/statistics/equivalences")) {
     if (chart.rows.size() == kIntervalsMax) break;
-    const double margin = number_or_nan(at(found, "/margin"));
-    chart.rows.push_back({equivalence_name(found), text_at(found, "/outcome"),
-                          in_margins(at(found, "/estimate"), margin),
-                          in_margins(at(found, "/low"), margin),
-                          in_margins(at(found, "/high"), margin)});
+    if (!is_slice(found)) chart.rows.push_back(interval_row(found));
+  }
+  return chart;
+}
+
+IntervalChart slice_chart(const VerdictFile& verdict) {
+  IntervalChart chart;
+  for (const json& found : list_at(verdict.value, "/statistics/equivalences")) {
+    if (!is_slice(found)) continue;
+    if (chart.rows.size() == kSlicesMax) return {};
+    chart.rows.push_back(interval_row(found));
   }
   return chart;
 }

@@ -13,8 +13,13 @@ EnvelopeChart envelope_chart(const VerdictFile& verdict, const Evidence& evidenc
 /// The runs of the verdict and its control among the scores of the calibration.
 ScoreChart score_chart(const VerdictFile& verdict);
 
-/// Of the first kIntervalsMax; `equivalences` of the verdict has them all.
+/// Of the whole metrics, the first kIntervalsMax; `equivalences` of the verdict has them all.
 IntervalChart interval_chart(const VerdictFile& verdict);
 inline constexpr std::size_t kIntervalsMax = 60;
+
+/// Of categories of held-out rows, which decide nothing; without rows where there are more of them
+/// than kSlicesMax.
+IntervalChart slice_chart(const VerdictFile& verdict);
+inline constexpr std::size_t kSlicesMax = 20;
 
 }  // namespace twinrun::harness

@@ -77,11 +77,33 @@ std::string equivalence_sentence(const json& found) {
   const std::string outcome = text_at(found, "/outcome"), note = text_at(found, "/note");
   const std::string end = note.empty() ? "." : "; " + note + ".";
   if (outcome == "different") return "Not equivalent, " + with_interval(found) + end;
-  if (outcome == "not_finite") return "Not tested, " + equivalence_name(found) + end;
+  if (outcome == "not_finite" || outcome == "missing")
+    return "Not tested, " + equivalence_name(found) + end;
   if (!at(found, "/low").is_number()) {
     return "Undecided, " + equivalence_name(found) + ": there is no interval" + end;
   }
   return "Undecided, since the interval reaches across the margin, " + with_interval(found) + end;
+}
+
+/// Parts of the held-out rows in which more differs than chance explains, a sentence; or empty.
+std::string slices_sentence(const VerdictFile& verdict) {
+  constexpr std::size_t kNamed = 8;
+  const json alpha = at(verdict.value, "/statistics/settings/equivalence/alpha");
+  std::vector<std::string> names;
+  std::size_t more = 0;
+  for (const json& found : list_at(verdict.value, "/statistics/equivalences")) {
+    const json p = at(found, "/p_holm");
+    if (!is_slice(found) || !p.is_number() || !alpha.is_number() || !(p <= alpha)) continue;
+    if (names.size() < kNamed)
+      names.push_back(equivalence_name(found));
+    else
+      ++more;
+  }
+  if (more > 0) names.push_back(std::to_string(more) + " more");
+  return names.empty() ? ""
+                       : "Of parts of the held-out rows, which decide nothing, more than chance "
+                         "explains (Holm) differs in " +
+                             list_words(names) + ".";
 }
 
 }  // namespace
@@ -90,6 +112,20 @@ bool without_bits(const VerdictFile& verdict) {
   return at(verdict.value, "/statistics").is_object();
 }
 
+bool across_machines(const VerdictFile& verdict) {
+  return at(verdict.value, "/statistics/across").is_object();
+}
+
+std::string kinds_words(const VerdictFile& verdict) {
+  const auto kinds = integer_at(verdict.value, "/statistics/across/kinds").value_or(0);
+  return (kinds == 2   ? "two"
+          : kinds == 3 ? "three"
+                       : std::to_string(kinds)) +
+         std::string(" kinds of machine");
+}
+
+bool is_slice(const json& found) { return !text_at(found, "/slice").empty(); }
+
 std::string closeness_sentence(const VerdictFile& verdict) {
   if (!without_bits(verdict) || verdict.verdict != Verdict::kReproduced) return {};
   const json margins = list_at(verdict.value, "/statistics/settings/equivalence/margins");
@@ -97,6 +133,9 @@ std::string closeness_sentence(const VerdictFile& verdict) {
   for (const auto& item : margins.items()) {
     parts.push_back(with_unit(words("%g", item.value()), item.key()) +
                     (margins.size() > 1 ? " in " + metric_words(item.key()) : ""));
+  }
+  if (across_machines(verdict)) {
+    return "equivalent within " + list_words(parts) + " on " + kinds_words(verdict);
   }
   return "no detectable difference at alpha = " + alpha_words(verdict) +
          (parts.empty() ? "" : ", equivalent within " + list_words(parts));
@@ -108,6 +147,11 @@ std::string envelope_sentence(const VerdictFile& verdict) {
   if (reason == "within_envelope") {
     return "No detectable difference at alpha = " + alpha_words(verdict) +
            ": each run scatters as " + count_of(scores, "calibrated run") + " did.";
+  }
+  if (reason == "across") {
+    return "No envelope was asked for: a calibration is of one kind of machine and does not say "
+           "how "
+           "far two of them are apart. Results are compared, not single steps.";
   }
   if (reason == "outside_envelope") return outside_sentence(verdict);
   const std::string message = message_of(verdict, "calibration");
@@ -123,12 +167,18 @@ std::string envelope_sentence(const VerdictFile& verdict) {
 
 std::vector<std::string> equivalence_sentences(const VerdictFile& verdict) {
   const std::string reason = reason_of(verdict, "equivalence");
-  const json list = list_at(verdict.value, "/statistics/equivalences");
+  std::vector<json> list;
+  for (const json& found : list_at(verdict.value, "/statistics/equivalences")) {
+    if (!is_slice(found)) list.push_back(found);
+  }
   std::vector<std::string> sentences;
+  const std::string slices = slices_sentence(verdict);
   if (reason == "equivalent") {
-    if (list.size() == 1) return {"Equivalent: " + with_interval(list.at(0)) + "."};
-    return {"Equivalent: each of " + std::to_string(list.size()) + " intervals of a difference" +
-            " lies within its margin."};
+    sentences = {list.size() == 1 ? "Equivalent: " + with_interval(list.front()) + "."
+                                  : "Equivalent: each of " + std::to_string(list.size()) +
+                                        " intervals of a difference lies within its margin."};
+    if (!slices.empty()) sentences.push_back(slices);
+    return sentences;
   }
   if (reason == "metric_missing" || list.empty()) {
     const std::string message = message_of(verdict, "equivalence");
@@ -139,6 +189,7 @@ std::vector<std::string> equivalence_sentences(const VerdictFile& verdict) {
     if (text_at(found, "/outcome") == "equivalent") continue;
     sentences.push_back(equivalence_sentence(found));
   }
+  if (!slices.empty()) sentences.push_back(slices);
   return sentences;
 }
 

@@ -10,8 +10,16 @@ namespace twinrun::harness {
 /// Whether the runs promise no bits, so that they were judged by calibration and equivalence.
 bool without_bits(const VerdictFile& verdict);
 
+/// Whether they were made by different kinds of machine and judged as such (`compare --across`).
+bool across_machines(const VerdictFile& verdict);
+/// `two kinds of machine`, of such runs.
+std::string kinds_words(const VerdictFile& verdict);
+/// Whether one of `equivalences` is of a part of the held-out rows, which decides nothing.
+bool is_slice(const nlohmann::json& found);
+
 /// What such a verdict says, in a sentence: "no detectable difference at alpha = 0.01, equivalent
-/// within 0.001 nats a token". Empty unless it is REPRODUCED: else a check says it.
+/// within 0.001 nats a token"; of different kinds of machine "equivalent within 0.001 nats a token
+/// on two kinds of machine". Empty unless it is REPRODUCED: else a check says it.
 std::string closeness_sentence(const VerdictFile& verdict);
 
 /// What was found of the envelope, and of equivalence, a sentence each, with the numbers.

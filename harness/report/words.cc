@@ -72,6 +72,21 @@ std::string meaning_without_bits(Verdict verdict) {
   }
 }
 
+std::string meaning_across(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kReproduced:
+      return "The same training was run on different kinds of machine. Batches and learning rates "
+             "are the same, and final results lie within a margin declared beforehand. It does "
+             "not say that the runs are equal, nor that they are alike on the way, nor that the "
+             "training is right.";
+    case Verdict::kNotReproduced:
+      return "A difference was shown that another machine does not explain: in what no machine "
+             "moves, or in a final result beyond its margin.";
+    default:
+      return meaning_of(verdict);
+  }
+}
+
 std::string question_of(const std::string& name) {
   static const std::map<std::string, std::string> questions = {
       {"twin", "Do runs with equal seeds and configuration agree in every bit?"},
@@ -80,6 +95,7 @@ std::string question_of(const std::string& name) {
       {"inference",
        "Does the adapter give the outputs that it should: those of the reference, or, "
        "without one, the same in every run?"},
+      {"evaluation", "Do the runs make the same of held-out rows, every loss and every answer?"},
       {"calibration", "Of runs without equal bits: do they scatter as calibrated runs did?"},
       {"equivalence", "Of runs without equal bits: do their results lie within the margins?"},
       {"envelope-sees-seed", "Does a run with another seed lie outside of the calibration?"},
@@ -95,8 +111,19 @@ std::string question_of(const std::string& name) {
   return found == questions.end() ? std::string() : found->second;
 }
 
-std::string question_of_discrete_twins() {
-  return "Do runs with equal seeds and configuration agree in what no rounding moves?";
+std::string question_without_bits(const std::string& name) {
+  if (name == "twin") {
+    return "Do runs with equal seeds and configuration agree in what no rounding moves?";
+  }
+  return name == "evaluation" ? "Were the runs asked the same held-out rows?" : question_of(name);
+}
+
+std::string question_across(const std::string& name) {
+  if (name == "twin") return "Do runs with equal seeds agree in what no machine moves?";
+  if (name == "equivalence") {
+    return "Do the results of different kinds of machine lie within the margins?";
+  }
+  return question_without_bits(name);
 }
 
 std::string version_words(const nlohmann::json& program) {

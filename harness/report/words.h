@@ -16,11 +16,15 @@ std::string meaning_of_outputs(Verdict verdict);
 /// The same of runs that promise no bits.
 std::string meaning_without_bits(Verdict verdict);
 
+/// The same of runs of different kinds of machine.
+std::string meaning_across(Verdict verdict);
+
 /// What the check or control `name` asks, in words; empty for one that is not known here.
 std::string question_of(const std::string& name);
 
-/// What the check `twin` asks of runs that promise no bits.
-std::string question_of_discrete_twins();
+/// The same of runs that promise no bits, and of runs of different kinds of machine.
+std::string question_without_bits(const std::string& name);
+std::string question_across(const std::string& name);
 
 /// `twinrun 1.0, commit X, with local changes`, of the object `twinrun` of a verdict.
 std::string version_words(const nlohmann::json& program);

@@ -50,6 +50,27 @@ TEST_F(Across, OneExperimentOnTwoMachinesIsJudgedByItsMetrics) {
   EXPECT_EQ(check(judged(), "calibration").at("reason"), "across");
   EXPECT_EQ(check(judged(), "calibration").at("verdict"), "NOT_RUN");
   EXPECT_EQ(judged().at("statistics").at("equivalences").size(), 1u);
+  EXPECT_THAT(across.out, HasSubstr("look again   twinrun compare --across one/a two/a"));
+  const json machines = judged().at("statistics").at("across");
+  EXPECT_EQ(machines.at("kinds"), 2);
+  ASSERT_EQ(machines.at("pairs").size(), 1u);
+  const json differences = machines.at("pairs").at(0).at("differences");
+  ASSERT_EQ(differences.size(), 1u) << differences;
+  EXPECT_EQ(differences.at(0).at("field"), "/arithmetic");
+  EXPECT_EQ(differences.at(0).at("b"), "fake-float32/2");
+}
+
+TEST_F(Across, TheReportNamesWhatTheMachinesDifferIn) {
+  run("one");
+  other_machine();
+  run("two");
+  ASSERT_EQ(compare({"--across", "one/a", "two/a"}).exit_code, 0);
+  const ProcessResult report = twinrun({"report", "verdict.json", "--format", "md"});
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_THAT(report.out,
+              HasSubstr("equivalent within 0.001 nats a token on two kinds of machine"));
+  EXPECT_THAT(report.out, HasSubstr("| `/arithmetic` | `fake-float32/1` | `fake-float32/2` |"));
+  EXPECT_THAT(report.out, HasSubstr("    twinrun compare --across one/a two/a"));
 }
 
 TEST_F(Across, RunsWithOtherSeedsSayWhatADifferenceIsMeasuredBy) {

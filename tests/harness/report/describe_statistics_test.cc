@@ -8,6 +8,7 @@
 #include "harness/report/describe.h"
 #include "harness/report/github.h"
 #include "harness/report/junit.h"
+#include "harness/report/text.h"
 #include "tests/harness/report/hostile.h"
 #include "tests/harness/report/noisy_folder.h"
 
@@ -101,6 +102,37 @@ TEST(DescribeStatistics, DrawsEveryWindowAndValueTheScoresAndTheIntervals) {
   }
   EXPECT_THAT(text, Not(HasSubstr("style=\"")));
   EXPECT_EQ(html_of(out), text) << "the same bytes again";
+}
+
+TEST(DescribeStatistics, SaysWhatWouldHaveBeenSeenOfEveryWindowAndValue) {
+  NoisyFolder out;
+  const json list = out.write()["statistics"]["detection"];
+  ASSERT_EQ(list.size(), 4u);
+  const std::string text = html_of(out);
+  EXPECT_THAT(text, HasSubstr("What would have been seen: how far a run"));
+  EXPECT_THAT(text, HasSubstr("to have p &lt;= 0.1. Computed from the calibration alone."));
+  EXPECT_THAT(text, HasSubstr("docs/error-rates.md"));
+  for (const char* row : {">loss, from the start</td>", ">gradient norm, from the start</td>",
+                          ">loss, from the checkpoint of step 6</td>",
+                          ">gradient norm, from the checkpoint of step 6</td>"}) {
+    EXPECT_EQ(count(text, row), 1) << row;
+  }
+  const double shift = list[0]["shift"], mean = list[0]["centre_mean"];
+  EXPECT_THAT(text, HasSubstr(number_text(">%.3g", shift) +
+                              number_text(" (%.2g %%)</td>", 100 * shift / mean)));
+  EXPECT_THAT(text, HasSubstr("%), step " + list[0]["jump_at"].dump() + "</td>"));
+}
+
+TEST(DescribeStatistics, WhereNothingCouldBeSeenNothingIsSaidToBe) {
+  NoisyFolder out;
+  out.calibrated = false;
+  EXPECT_EQ(out.write()["statistics"]["detection"], json::array());
+  EXPECT_THAT(markdown_of(out), Not(HasSubstr("What would have been seen")));
+  NoisyFolder edge;
+  json value = edge.write();
+  value["statistics"]["detection"][0].update({{"centre_mean", 0}, {"shift", nullptr}});
+  edge.write_verdict(value);
+  EXPECT_THAT(markdown_of(edge), HasSubstr("| loss, from the start | not finite | "));
 }
 
 TEST(DescribeStatistics, ARunOutsideIsNamedWithItsPlaceScoreAndP) {
@@ -213,7 +245,7 @@ TEST(DescribeStatistics, IntervalsTakeAnyMetricAndSlice) {
               {"note", "40 rows more"}});
   list.push_back(row);
   row.update({{"metric", "new_thing"},
-              {"slice", nullptr},
+              {"slice", ""},
               {"low", nullptr},
               {"high", nullptr},
               {"estimate", nullptr}});
@@ -324,7 +356,7 @@ TEST(DescribeStatistics, ChecksAreAnnotatedAsTheOthersAre) {
   EXPECT_THAT(annotations(both),
               HasSubstr("::error title=twinrun%3A NOT_REPRODUCED::noisy: run b lies outside"));
   EXPECT_THAT(annotations(both), HasSubstr("::error title=twinrun%3A equivalence is NOT_REPRODUCED"
-                                           "::final_loss_nats of runs a and b"));
+                                           "::final_loss_nats, runs a and b"));
   NoisyFolder missing;
   missing.calibrated = false;
   missing.write();

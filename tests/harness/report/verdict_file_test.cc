@@ -81,6 +81,18 @@ TEST(ReadVerdict, GreenStatisticsThatTheirNumbersDenyContradictThemselves) {
   }
 }
 
+TEST(ReadVerdict, ASliceDecidesNothing) {
+  test::NoisyFolder out;
+  json value = out.write();
+  json slice = value["statistics"]["equivalences"][0];
+  slice.update({{"slice", "capitals"}, {"outcome", "different"}, {"low", 1.0}, {"high", 2.0}});
+  value["statistics"]["equivalences"].push_back(slice);
+  EXPECT_EQ(parse_verdict("v.json", value.dump()).verdict, Verdict::kReproduced);
+  value["statistics"]["equivalences"].erase(0);
+  EXPECT_THAT(test::message_of<EvidenceError>([&] { parse_verdict("v.json", value.dump()); }),
+              HasSubstr("nothing was tested"));
+}
+
 TEST(ReadVerdict, WhatIsNoFileIsSaid) {
   const test::TempFolder folder;
   EXPECT_THAT(usage_error(folder.path() / "none"), HasSubstr("does not exist"));
