@@ -17,8 +17,8 @@ using nlohmann::json;
 // How a process ended, and that its program changed, is seen only by the judge that started it.
 const std::set<std::string> kOfProcess = {"trainer_failed", "trainer_killed", "timed_out",
                                           "interrupted",    "not_started",    "binary_changed"};
-const std::set<std::string> kRejudged = {"twin",      "controls",    "baseline",
-                                         "inference", "calibration", "equivalence"};
+const std::set<std::string> kRejudged = {"twin",        "controls",    "baseline",  "inference",
+                                         "calibration", "equivalence", "evaluation"};
 
 JudgedRun read_again(const VerdictFile& verdict, const json& stated, const RunView* like,
                      Rejudgement& result) {
@@ -89,6 +89,7 @@ JudgeInput input_of(const VerdictFile& verdict, const fs::path& curves, Rejudgem
   JudgeInput input;
   input.base = input.statistics = verdict.folder();
   input.without_controls = at(value, "/without_controls") == true;
+  input.across = at(value, "/statistics/across").is_object();
   input.controls_seed = static_cast<std::uint64_t>(
       std::max<std::int64_t>(integer_at(value, "/controls_seed").value_or(0), 0));
   for (const json& stated : list_at(value, "/runs")) {
@@ -194,9 +195,12 @@ void hold_against(const json& stated, const json& now, std::vector<std::string>&
                    std::array{"/sha256", "/verdict", "/reason", "/bitwise", "/forced", "/greedy"});
   differences.list("pair of outputs", list_at(outputs, "/twins"), list_at(outputs_now, "/twins"),
                    std::array{"/verdict", "/reason", "/bitwise"});
-  differences.fields("the statistics'", at(stated, "/statistics"), at(now, "/statistics"),
-                     std::array{"/settings", "/digest", "/calibration_sha256", "/scores",
-                                "/candidates", "/equivalences", "/windows"});
+  differences.fields(
+      "the statistics'", at(stated, "/statistics"), at(now, "/statistics"),
+      std::array{"/settings", "/digest", "/calibration_sha256", "/scores", "/candidates",
+                 "/equivalences", "/windows", "/detection", "/spread", "/across"});
+  differences.fields("the held-out rows'", at(stated, "/evaluation"), at(now, "/evaluation"),
+                     std::array{"/rows", "/evaluations", "/comparisons", "/first", "/runs"});
   differences.fields("the baseline's", at(stated, "/baseline"), at(now, "/baseline"),
                      std::array{"/fingerprint", "/sha256", "/head", "/curve_steps",
                                 "/steps_compared", "/comparisons", "/first"});

@@ -139,7 +139,7 @@ Document describe(const VerdictFile& verdict, const Evidence& evidence, const st
   for (ReportSection& section : std::vector<ReportSection>{
            compared_section(verdict, evidence), statistics_section(verdict, evidence),
            divergence_section(verdict), curves_section(verdict, evidence),
-           baseline_section(verdict), inference_section(verdict),
+           baseline_section(verdict), evaluation_section(verdict), inference_section(verdict),
            cost_section(verdict, evidence), controls_section(verdict), runs_section(evidence),
            inputs_section(verdict, evidence), machine_section(evidence),
            differences_section(verdict), again_section(verdict), limits_section(verdict, evidence),

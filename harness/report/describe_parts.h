@@ -13,6 +13,7 @@ ReportSection compared_section(const VerdictFile& verdict, const Evidence& evide
 ReportSection divergence_section(const VerdictFile& verdict);
 ReportSection curves_section(const VerdictFile& verdict, const Evidence& evidence);
 ReportSection statistics_section(const VerdictFile& verdict, const Evidence& evidence);
+ReportSection evaluation_section(const VerdictFile& verdict);
 ReportSection baseline_section(const VerdictFile& verdict);
 ReportSection inference_section(const VerdictFile& verdict);
 ReportSection cost_section(const VerdictFile& verdict, const Evidence& evidence);
@@ -45,6 +46,8 @@ void add_equivalence(ReportSection& section, const VerdictFile& verdict);
 void add_margins(Facts& facts, const VerdictFile& verdict);
 /// `twinrun compare a b`, of the runs of the verdict.
 std::string compare_command_line(const VerdictFile& verdict);
+/// `message`, and if it is that of the check `evaluation`, both values of the row that it names.
+std::string with_row_values(const VerdictFile& verdict, const std::string& message);
 /// Both texts whole where they are short, else from a little before they part.
 std::pair<std::string, std::string> side_by_side(const std::string& a, const std::string& b);
 

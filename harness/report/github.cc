@@ -3,7 +3,7 @@
 #include <map>
 #include <vector>
 
-#include "harness/report/describe.h"
+#include "harness/report/describe_parts.h"
 #include "harness/report/escape.h"
 #include "harness/report/json_fields.h"
 #include "harness/report/text.h"
@@ -74,7 +74,7 @@ std::string to_github(const VerdictFile& verdict, const Evidence& evidence,
   Annotations list(case_file(evidence, workspace));
   const std::string name = text_at(verdict.value, "/case/name");
   list.add(level_of(verdict.verdict), "twinrun: " + to_string(verdict.verdict),
-           (name.empty() ? "" : name + ": ") + headline(verdict));
+           (name.empty() ? "" : name + ": ") + with_row_values(verdict, headline(verdict)));
   for (const std::string& broken : evidence.broken()) {
     list.add("error", "twinrun: the evidence does not hold", broken);
   }
@@ -85,7 +85,8 @@ std::string to_github(const VerdictFile& verdict, const Evidence& evidence,
     if (found == Verdict::kNotRun) {
       not_run += (not_run.empty() ? "" : "; ") + check_name + " (" + message + ")";
     } else if (found != Verdict::kReproduced && message != headline(verdict)) {
-      list.add("error", "twinrun: " + check_name + " is " + to_string(found), message);
+      list.add("error", "twinrun: " + check_name + " is " + to_string(found),
+               with_row_values(verdict, message));
     }
   }
   for (const RunEvidence& run : evidence.runs) {

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "harness/report/describe.h"
+#include "harness/report/describe_parts.h"
 #include "harness/report/escape.h"
 #include "harness/report/json_fields.h"
 
@@ -95,10 +95,10 @@ std::vector<TestCase> test_cases(const VerdictFile& verdict, const Evidence& evi
     const Verdict found = verdict_from_string(text_at(check, "/verdict"));
     if (found == verdict.verdict && reason.empty()) reason = text_at(check, "/reason");
     list.push_back({"check", text_at(check, "/name"), outcome_of(found), text_at(check, "/reason"),
-                    text_at(check, "/message"), 0});
+                    with_row_values(verdict, text_at(check, "/message")), 0});
   }
   list.insert(list.begin(), {"verdict", to_string(verdict.verdict), outcome_of(verdict.verdict),
-                             reason, headline(verdict), 0});
+                             reason, with_row_values(verdict, headline(verdict)), 0});
   for (const json& control : list_at(verdict.value, "/controls")) {
     list.push_back(control_case(control));
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -10,6 +11,7 @@
 #include "harness/protocol/append_file.h"
 #include "harness/protocol/sha256.h"
 #include "harness/protocol/strict_json.h"
+#include "harness/report/describe_parts.h"
 #include "harness/report/json_fields.h"
 #include "harness/report/open_file.h"
 #include "harness/report/statistics_words.h"
@@ -119,6 +121,41 @@ void require_equivalent(const VerdictFile& file) {
   if (!tested) contradiction(file.path, "equivalence is REPRODUCED, but nothing was tested");
 }
 
+/// JSON has no infinity: a perplexity that is none is null, and of a loss whose exponential is
+/// finite it never is.
+bool lost_perplexity(const json& scores) {
+  const json loss = at(scores, "/loss");
+  return at(scores, "/perplexity").is_null() && loss.is_number() &&
+         std::isfinite(std::exp(loss.get<double>()));
+}
+
+/// What green held-out rows rest on.
+void require_rows(const VerdictFile& file) {
+  const auto deny = [&](const std::string& what) {
+    contradiction(file.path, "the evaluation is REPRODUCED, but " + what);
+  };
+  const json evaluation = at(file.value, "/evaluation");
+  if (!at(evaluation, "/first").is_null()) deny("a row differs");
+  for (const char* count : {"/rows", "/evaluations", "/comparisons"}) {
+    if (integer_at(evaluation, count).value_or(0) < 1) deny("nothing was compared");
+  }
+  const json runs = list_at(evaluation, "/runs");
+  if (runs.size() < 2) deny("there are less than two runs");
+  for (const json& run : runs) {
+    const std::string name = "run " + text_at(run, "/name");
+    if (text_at(run, "/sha256").empty()) deny(name + " has no eval.jsonl");
+    if (list_at(run, "/scores").empty()) deny(name + " has no score");
+    for (const json& scores : list_at(run, "/scores")) {
+      if (lost_perplexity(scores)) deny("a perplexity is not finite in " + name);
+    }
+    // Of the same losses and answers.
+    const bool bits = text_at(check_named(file, "evaluation"), "/reason") == "bitwise";
+    if (bits && at(run, "/scores") != at(runs.front(), "/scores")) {
+      deny(name + " has other scores than run " + text_at(runs.front(), "/name"));
+    }
+  }
+}
+
 void require_agreement(const VerdictFile& file) {
   std::vector<Check> checks;
   for (const json& check : list_at(file.value, "/checks")) {
@@ -145,6 +182,7 @@ void require_agreement(const VerdictFile& file) {
     if (check.name == "controls") require_controls(file);
     if (check.name == "calibration") require_within(file);
     if (check.name == "equivalence") require_equivalent(file);
+    if (check.name == "evaluation") require_rows(file);
   }
 }
 

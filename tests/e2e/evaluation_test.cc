@@ -71,6 +71,10 @@ TEST_F(Evaluation, TwinsThatPromiseBitsAnswerInTheSameBits) {
   EXPECT_EQ(scores.at(0).at("exact_match"), 100);
   EXPECT_EQ(scores.at(0).at("macro_f1"), 100);
   EXPECT_EQ(twinrun({"compare", "out/a", "out/b"}).exit_code, 0);
+  EXPECT_EQ(twinrun({"bundle", "out"}).exit_code, 0);
+  const ProcessResult packed = twinrun({"bundle", "--check", "out.tar"});
+  EXPECT_EQ(packed.exit_code, 0) << packed.out << packed.err;
+  EXPECT_THAT(packed.out, testing::Not(HasSubstr("evaluation")));  // judged again, not taken over
 }
 
 TEST_F(Evaluation, OneOtherAnswerIsFoundAtItsRow) {
@@ -81,6 +85,10 @@ TEST_F(Evaluation, OneOtherAnswerIsFoundAtItsRow) {
   EXPECT_EQ(first.at("step"), 2);
   EXPECT_EQ(first.at("field"), "answer");
   EXPECT_THAT(result.out, HasSubstr("answer of row 0"));
+  const ProcessResult report = twinrun({"report", "out/verdict.json", "--format", "md"});
+  EXPECT_THAT(report.out, HasSubstr("| 2 | 0 (0) | the answer | \"yes\" | "));
+  EXPECT_EQ(twinrun({"bundle", "out"}).exit_code, 0);
+  EXPECT_EQ(twinrun({"bundle", "--check", "out.tar"}).exit_code, 1);
 }
 
 TEST_F(Evaluation, WhatIsMissingOrNotFiniteIsNeverGreen) {
@@ -106,15 +114,19 @@ TEST_F(Evaluation, EveryDeclaredMetricHasToLieWithinItsMargin) {
       "macro_f1_points: 5";
   declare_noisy("", margins);
   calibrated();
-  const ProcessResult result = verify();
-  expect(result, 0, "equivalence", "equivalent");
-  EXPECT_THAT(result.err, HasSubstr("exact_match_points: margin 2, at best 1.3 can be shown"));
+  const ProcessResult green = verify();
+  expect(green, 0, "equivalence", "equivalent");
+  EXPECT_THAT(green.err, HasSubstr("exact_match_points: margin 2, at best 1.3 can be shown"));
   EXPECT_EQ(check(verdict(), "evaluation").at("reason"), "discrete_equal");
   for (const char* metric : {"final_loss_nats", "heldout_loss_nats", "exact_match_points",
                              "token_f1_points", "accuracy_points", "macro_f1_points"}) {
     EXPECT_EQ(equivalence(metric).at("outcome"), "equivalent") << metric;
   }
   EXPECT_EQ(equivalence("exact_match_points", "sums").at("n"), 100);
+  EXPECT_THAT(green.out, HasSubstr("would have been seen (window start)"));
+  const std::string report = twinrun({"report", "out/verdict.json", "--format", "md"}).out;
+  EXPECT_THAT(report, HasSubstr("| &emsp;sums | "));
+  EXPECT_THAT(report, HasSubstr("What would have been seen"));
   EXPECT_EQ(twinrun({"compare", "out/a", "out/b"}).exit_code, 0);
 }
 

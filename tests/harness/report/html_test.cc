@@ -7,10 +7,10 @@
 #include <set>
 
 #include "harness/report/describe.h"
+#include "tests/harness/report/evaluated_report.h"
 #include "tests/harness/report/hostile.h"
 #include "tests/harness/report/judged_folder.h"
 #include "tests/harness/report/rendered.h"
-#include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
 namespace {
@@ -146,7 +146,8 @@ TEST(Html, ShowsWhatBenchLeftWithItsInterval) {
 }
 
 TEST(Html, HostileTextAddsNoElement) {
-  for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report()}) {
+  for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report(),
+                                      answered_otherwise("answer", "x", "y")}) {
     const json good = to_json(report);
     const std::string text = html_of(test::made_hostile(good));
     EXPECT_EQ(elements(text), elements(html_of(good)));

@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "harness/report/describe.h"
+#include "tests/harness/report/evaluated_report.h"
 #include "tests/harness/report/hostile.h"
 #include "tests/harness/report/judged_folder.h"
 #include "tests/harness/report/rendered.h"
-#include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
 namespace {
@@ -78,7 +78,8 @@ TEST(Markdown, ChecksThatDidNotRunAreShown) {
 }
 
 TEST(Markdown, HostileTextStaysWithinItsCell) {
-  for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report()}) {
+  for (const VerdictReport& report : {reproduced_report(), diverged_report(), drifted_report(),
+                                      answered_otherwise("answer", "x", "y")}) {
     const std::string text = markdown_of(test::made_hostile(to_json(report)));
     for (const std::string& line : test::lines_of(text)) {
       const bool ours = line.empty() || line.starts_with("## ") || line.starts_with("### ") ||

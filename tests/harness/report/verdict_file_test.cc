@@ -7,9 +7,9 @@
 #include <functional>
 
 #include "harness/exit_code.h"
+#include "tests/harness/report/evaluated_report.h"
 #include "tests/harness/report/judged_folder.h"
 #include "tests/harness/report/noisy_folder.h"
-#include "tests/harness/report/sample_report.h"
 
 namespace twinrun::harness {
 namespace {
@@ -91,6 +91,40 @@ TEST(ReadVerdict, ASliceDecidesNothing) {
   value["statistics"]["equivalences"].erase(0);
   EXPECT_THAT(test::message_of<EvidenceError>([&] { parse_verdict("v.json", value.dump()); }),
               HasSubstr("nothing was tested"));
+}
+
+TEST(ReadVerdict, GreenHeldOutRowsThatTheirNumbersDenyContradictThemselves) {
+  const json good = to_json(evaluated_report());
+  EXPECT_EQ(parse_verdict("v.json", good.dump()).verdict, Verdict::kReproduced);
+  const json first = to_json(answered_otherwise("answer", "x", "y"))["evaluation"]["first"];
+  const std::vector<std::tuple<std::string, json, std::string>> changes = {
+      {"", nullptr, "nothing was compared"},
+      {"/first", first, "a row differs"},
+      {"/rows", 0, "nothing was compared"},
+      {"/evaluations", 0, "nothing was compared"},
+      {"/comparisons", 0, "nothing was compared"},
+      {"/runs", json::array(), "there are less than two runs"},
+      {"/runs/1/sha256", nullptr, "run b has no eval.jsonl"},
+      {"/runs/1/scores", json::array(), "run b has no score"},
+      {"/runs/0/scores/1/perplexity", nullptr, "a perplexity is not finite in run a"},
+      {"/runs/1/scores/0/exact_match", 50.0, "run b has other scores than run a"}};
+  for (const auto& [pointer, to, message] : changes) {
+    json bad = good;
+    bad["evaluation"][json::json_pointer(pointer)] = to;
+    EXPECT_THAT(test::message_of<EvidenceError>([&] { parse_verdict("v.json", bad.dump()); }),
+                HasSubstr("the evaluation is REPRODUCED, but " + message))
+        << pointer;
+  }
+}
+
+TEST(ReadVerdict, APerplexityThatOverflowsIsNoContradiction) {
+  json value = to_json(evaluated_report());
+  for (json& run : value["evaluation"]["runs"]) {
+    run["scores"][0].update({{"loss", 1000.0}, {"perplexity", nullptr}});
+  }
+  EXPECT_EQ(parse_verdict("v.json", value.dump()).verdict, Verdict::kReproduced);
+  for (json& run : value["evaluation"]["runs"]) run["scores"][0]["loss"] = nullptr;
+  EXPECT_THAT(usage_error_of(value.dump()), HasSubstr("is no verdict"));
 }
 
 TEST(ReadVerdict, WhatIsNoFileIsSaid) {
