@@ -38,7 +38,8 @@ std::string spread_words(const VerdictFile& verdict, const json& found) {
 std::vector<Cell> equivalence_row(const VerdictFile& verdict, const json& found, bool with_spread) {
   const bool interval = at(found, "/low").is_number() && at(found, "/high").is_number();
   const bool slice = is_slice(found);
-  const std::string note = text_at(found, "/note");
+  // What would decide it is of no use for what decides nothing.
+  const std::string note = slice && interval ? "" : text_at(found, "/note");
   const std::string p = optional_words(at(found, "/p"), "%.2g");
   const std::string adjusted = optional_words(at(found, "/p_holm"), "%.2g");
   std::vector<Cell> row = {

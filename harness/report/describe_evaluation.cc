@@ -81,14 +81,12 @@ void add_first(ReportSection& section, const json& first) {
   const std::string field = text_at(first, "/field"), id = text_at(first, "/id");
   const bool code = field == "nll";
   const auto [left, right] = values_of(first);
-  section.blocks.emplace_back(Paragraph{"The first row that differs:"});
-  section.blocks.emplace_back(
-      Table{{"step", "row", "what", "run " + text_at(first, "/a"), "run " + text_at(first, "/b")},
-            {{{grouped(integer_at(first, "/step").value_or(0)), false},
-              {grouped(integer_at(first, "/item").value_or(0)) + " (" + id + ")", false},
-              {row_field_words(field), false},
-              {left, code},
-              {right, code}}}});
+  const std::string where = "step " + grouped(integer_at(first, "/step").value_or(0)) + ", row " +
+                            grouped(integer_at(first, "/item").value_or(0)) + " (" + id +
+                            "): " + row_field_words(field);
+  section.blocks.emplace_back(Table{
+      {"first row that differs", "run " + text_at(first, "/a"), "run " + text_at(first, "/b")},
+      {{{where, false}, {left, code}, {right, code}}}});
 }
 
 Facts compared_facts(const VerdictFile& verdict) {
@@ -99,7 +97,9 @@ Facts compared_facts(const VerdictFile& verdict) {
   add_fact(facts, "evaluated",
            count_of(integer_at(evaluation, "/evaluations").value_or(0), "time") + " in each of " +
                count_of(runs, "run"));
-  add_fact(facts, "values compared", grouped(integer_at(evaluation, "/comparisons").value_or(0)));
+  add_fact(facts, "values compared",
+           grouped(integer_at(evaluation, "/comparisons").value_or(0)) +
+               (at(evaluation, "/first").is_object() ? ", up to the first that differs" : ""));
   add_fact(facts, "how",
            without_bits(verdict)
                ? "ids, categories, numbers of tokens and references exactly; losses and answers by "

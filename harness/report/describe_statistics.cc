@@ -51,8 +51,8 @@ void add_detection(ReportSection& section, const VerdictFile& verdict) {
       ". Computed from the calibration alone. A run scatters besides, so that a smaller change may "
       "be found and one that is little larger missed. Which faults of training that finds was "
       "measured on small models: docs/error-rates.md."});
-  Table table{{"value and window", "all steps by the same", "one step, where it scatters least",
-               "one step, median"},
+  Table table{{"value and window", "mean of the centre", "all steps by the same", "one step, least",
+               "at step", "one step, median"},
               {}};
   for (const json& row : list) {
     const json mean = at(row, "/centre_mean");
@@ -67,9 +67,10 @@ void add_detection(ReportSection& section, const VerdictFile& verdict) {
     table.rows.push_back(
         {{channel_words(text_at(row, "/channel")) + ", " + window_words(text_at(row, "/window")),
           false},
+         {number_words(mean), false},
          {change("/shift"), false},
-         {change("/jump_least") + ", step " + grouped(integer_at(row, "/jump_at").value_or(0)),
-          false},
+         {change("/jump_least"), false},
+         {grouped(integer_at(row, "/jump_at").value_or(0)), false},
          {change("/jump_median"), false}});
   }
   section.blocks.emplace_back(table);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "harness/report/describe_parts.h"
 #include "harness/report/json_fields.h"
@@ -87,23 +88,27 @@ std::string equivalence_sentence(const json& found) {
 
 /// Parts of the held-out rows in which more differs than chance explains, a sentence; or empty.
 std::string slices_sentence(const VerdictFile& verdict) {
-  constexpr std::size_t kNamed = 8;
+  constexpr std::size_t kNamed = 5;
   const json alpha = at(verdict.value, "/statistics/settings/equivalence/alpha");
-  std::vector<std::string> names;
-  std::size_t more = 0;
+  std::map<std::string, std::set<std::string>> parts;
   for (const json& found : list_at(verdict.value, "/statistics/equivalences")) {
     const json p = at(found, "/p_holm");
     if (!is_slice(found) || !p.is_number() || !alpha.is_number() || !(p <= alpha)) continue;
-    if (names.size() < kNamed)
-      names.push_back(equivalence_name(found));
-    else
-      ++more;
+    parts[metric_words(text_at(found, "/metric"))].insert(text_at(found, "/slice"));
   }
-  if (more > 0) names.push_back(std::to_string(more) + " more");
-  return names.empty() ? ""
-                       : "Of parts of the held-out rows, which decide nothing, more than chance "
-                         "explains (Holm) differs in " +
-                             list_words(names) + ".";
+  std::string text;
+  for (const auto& [metric, slices] : parts) {
+    std::vector<std::string> names(slices.begin(), slices.end());
+    if (names.size() > kNamed) {
+      names.resize(kNamed);
+      names.push_back(std::to_string(slices.size() - kNamed) + " more");
+    }
+    text += (text.empty() ? "" : "; ") + metric + " of " + list_words(names);
+  }
+  return text.empty() ? ""
+                      : "Of parts of the held-out rows, which decide nothing, more differs than "
+                        "chance explains (Holm): " +
+                            text + ".";
 }
 
 }  // namespace

@@ -86,7 +86,7 @@ TEST_F(Evaluation, OneOtherAnswerIsFoundAtItsRow) {
   EXPECT_EQ(first.at("field"), "answer");
   EXPECT_THAT(result.out, HasSubstr("answer of row 0"));
   const ProcessResult report = twinrun({"report", "out/verdict.json", "--format", "md"});
-  EXPECT_THAT(report.out, HasSubstr("| 2 | 0 (0) | the answer | \"yes\" | "));
+  EXPECT_THAT(report.out, HasSubstr("| step 2, row 0 (0): the answer | \"yes\" | "));
   EXPECT_EQ(twinrun({"bundle", "out"}).exit_code, 0);
   EXPECT_EQ(twinrun({"bundle", "--check", "out.tar"}).exit_code, 1);
 }

@@ -53,7 +53,7 @@ TEST(DescribeEvaluation, SaysWhatWasComparedAndHowOften) {
   EXPECT_THAT(text, HasSubstr("| evaluated | 3 times in each of 2 runs |"));
   EXPECT_THAT(text, HasSubstr("| values compared | 63 |"));
   EXPECT_THAT(text, HasSubstr("every loss and every answer bit for bit"));
-  EXPECT_THAT(text, Not(HasSubstr("The first row that differs")));
+  EXPECT_THAT(text, Not(HasSubstr("first row that differs")));
 }
 
 TEST(DescribeEvaluation, ScoresStandByCategoryAndRunAndAreEmptyWhereThereIsNone) {
@@ -92,8 +92,9 @@ TEST(DescribeEvaluation, ManyCategoriesAreCounted) {
 TEST(DescribeEvaluation, TheFirstRowThatDiffersHasBothValues) {
   const json answer = to_json(answered_otherwise("answer", "\"Lima\"", "\"Lime\""));
   EXPECT_THAT(markdown_of(answer),
-              HasSubstr("| step | row | what | run a | run b |\n|---|---|---|---|---|\n"
-                        "| 4 | 2 (capital/2) | the answer | \"Lima\" | \"Lime\" |"));
+              HasSubstr("| first row that differs | run a | run b |\n|---|---|---|\n"
+                        "| step 4, row 2 (capital/2): the answer | \"Lima\" | \"Lime\" |"));
+  EXPECT_THAT(markdown_of(answer), HasSubstr("| values compared | 63, up to the first that"));
   EXPECT_THAT(markdown_of(answer), HasSubstr("The runs did not make the same of the held-out"));
   const json loss = to_json(answered_otherwise("nll", "3ff8000000000000", "3ff8000000000001"));
   EXPECT_THAT(html_of(loss), HasSubstr("<code>3ff8000000000000  (1.5)</code>"));

@@ -120,7 +120,7 @@ TEST(DescribeStatistics, SaysWhatWouldHaveBeenSeenOfEveryWindowAndValue) {
   const double shift = list[0]["shift"], mean = list[0]["centre_mean"];
   EXPECT_THAT(text, HasSubstr(number_text(">%.3g", shift) +
                               number_text(" (%.2g %%)</td>", 100 * shift / mean)));
-  EXPECT_THAT(text, HasSubstr("%), step " + list[0]["jump_at"].dump() + "</td>"));
+  EXPECT_THAT(text, HasSubstr("data-label=\"at step\">" + list[0]["jump_at"].dump() + "</td>"));
 }
 
 TEST(DescribeStatistics, WhereNothingCouldBeSeenNothingIsSaidToBe) {
@@ -132,7 +132,7 @@ TEST(DescribeStatistics, WhereNothingCouldBeSeenNothingIsSaidToBe) {
   json value = edge.write();
   value["statistics"]["detection"][0].update({{"centre_mean", 0}, {"shift", nullptr}});
   edge.write_verdict(value);
-  EXPECT_THAT(markdown_of(edge), HasSubstr("| loss, from the start | not finite | "));
+  EXPECT_THAT(markdown_of(edge), HasSubstr("| loss, from the start | 0 | not finite | "));
 }
 
 TEST(DescribeStatistics, ARunOutsideIsNamedWithItsPlaceScoreAndP) {
