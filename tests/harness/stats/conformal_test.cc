@@ -2,12 +2,58 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <stdexcept>
 #include <vector>
+
+#include "tests/harness/stats/means_reference.h"
 
 namespace twinrun::harness {
 namespace {
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+TEST(ConformalP, IsTheRankAmongAll) {
+  const std::vector<double> calibration = {3, 1, 2};
+  EXPECT_EQ(conformal_p(calibration, 4), 0.25);
+  EXPECT_EQ(conformal_p(calibration, 2.5), 0.5);
+  EXPECT_EQ(conformal_p(calibration, 0), 1);
+}
+
+TEST(ConformalP, ATieCountsAsLargerInTheCalibration) {
+  EXPECT_EQ(conformal_p(std::vector<double>{1, 2, 2}, 2), 0.75);
+  EXPECT_EQ(conformal_p(std::vector<double>{0.0}, -0.0), 1);
+}
+
+TEST(ConformalP, AScoreThatIsNotFiniteGetsTheSmallestThereIs) {
+  const std::vector<double> calibration(99, 1.0);
+  for (const double bad : {kNan, -kNan, kInfinity, -kInfinity}) {
+    EXPECT_EQ(conformal_p(calibration, bad), 0.01) << bad;
+  }
+}
+
+TEST(ConformalP, ACalibrationThatIsNoneIsRefused) {
+  EXPECT_THROW(conformal_p({}, 1), std::invalid_argument);
+  for (const double bad : {kNan, kInfinity, -kInfinity}) {
+    EXPECT_THROW(conformal_p(std::vector<double>{1, bad}, 1), std::invalid_argument) << bad;
+  }
+}
+
+TEST(ConformalP, IsAtMostAlphaForThatShareOfAllOrders) {
+  // Which of 6 equal runs the judged one is makes no difference: all 720 orders count the same.
+  std::vector<double> scores = {1, 2, 3, 4, 5, 6};
+  int orders = 0, alarms = 0;
+  do {
+    ++orders;
+    alarms += conformal_p(std::span(scores).first(5), scores[5]) <= 1.0 / 3 ? 1 : 0;
+  } while (std::next_permutation(scores.begin(), scores.end()));
+  EXPECT_EQ(orders, 720);
+  EXPECT_EQ(alarms, 240);
+}
 
 TEST(ConformalLimit, JustTheScoresAboveItHaveAPValueOfAtMostAlpha) {
   const std::vector<double> scores = {0.9, 0.2, 0.5, 0.7, 0.1, 0.3, 0.8, 0.4, 0.6};
@@ -30,6 +76,48 @@ TEST(ConformalLimit, RefusesWhatHasNoMeaning) {
   EXPECT_THROW(conformal_limit(broken, 0.1), std::invalid_argument);
   EXPECT_THROW(conformal_limit(std::vector<double>{1}, 0), std::invalid_argument);
   EXPECT_THROW(conformal_limit(std::vector<double>{1}, std::nan("")), std::invalid_argument);
+}
+
+TEST(ConformalFalseAlarms, EqualTheBetaQuantileOfScipy) {
+  ASSERT_FALSE(kAlarmCases.empty());
+  for (const AlarmCase& known : kAlarmCases) {
+    const FalseAlarmRate found = conformal_false_alarms(known.runs, known.alpha);
+    EXPECT_EQ(found.mean, known.mean) << known.runs << " " << known.alpha;
+    EXPECT_NEAR(found.worst, known.worst, 1e-9 * known.worst);
+    EXPECT_LE(found.mean, known.alpha);
+  }
+}
+
+TEST(ConformalFalseAlarms, WhatIsNoCalibrationOrNoAlphaIsRefused) {
+  EXPECT_THROW(conformal_false_alarms(0, 0.05), std::invalid_argument);
+  for (const double bad : {0.0, 1.0, kNan}) {
+    EXPECT_THROW(conformal_false_alarms(99, bad), std::invalid_argument);
+    EXPECT_THROW(calibration_runs_needed(bad), std::invalid_argument);
+    EXPECT_THROW(calibration_runs_needed(bad, 0.95), std::invalid_argument);
+    EXPECT_THROW(calibration_runs_needed(0.05, bad), std::invalid_argument);
+  }
+}
+
+TEST(CalibrationRunsNeeded, IsTheFirstWithWhichAnAlarmCanHappen) {
+  for (const double alpha : {0.003, 0.01, 0.05, 0.1, 0.3, 0.5, 0.9}) {
+    const std::size_t runs = calibration_runs_needed(alpha);
+    EXPECT_GT(conformal_false_alarms(runs, alpha).mean, 0) << alpha;
+    if (runs > 1) {
+      EXPECT_EQ(conformal_false_alarms(runs - 1, alpha).mean, 0) << alpha;
+    }
+  }
+  EXPECT_EQ(calibration_runs_needed(0.01), 99u);
+  EXPECT_EQ(calibration_runs_needed(0.05), 19u);
+}
+
+TEST(CalibrationRunsNeeded, WithAConfidenceIsThatOfWilks) {
+  EXPECT_EQ(calibration_runs_needed(0.05, 0.95), 59u);
+  EXPECT_EQ(calibration_runs_needed(0.01, 0.95), 299u);
+  ASSERT_FALSE(kRunsNeededCases.empty());
+  for (const RunsNeededCase& known : kRunsNeededCases) {
+    EXPECT_EQ(calibration_runs_needed(known.alpha, known.confidence), known.runs)
+        << known.alpha << " " << known.confidence;
+  }
 }
 
 }  // namespace
