@@ -36,12 +36,6 @@ double binomial_upper(std::int64_t successes, std::int64_t trials, double confid
   return upper(successes, trials, 1 - confidence);
 }
 
-double binomial_lower(std::int64_t successes, std::int64_t trials, double confidence) {
-  require_counts(successes, trials);
-  require_inside_0_1(confidence, "confidence");
-  return lower(successes, trials, 1 - confidence);
-}
-
 Interval binomial_interval(std::int64_t successes, std::int64_t trials, double confidence) {
   require_counts(successes, trials);
   require_inside_0_1(confidence, "confidence");

@@ -18,9 +18,6 @@ namespace twinrun::harness {
 /// Largest probability still believed at one-sided `confidence`: 0 of 59 at 0.95 gives 0.0495.
 double binomial_upper(std::int64_t successes, std::int64_t trials, double confidence);
 
-/// Smallest probability still believed at one-sided `confidence`: 59 of 59 at 0.95 gives 0.9505.
-double binomial_lower(std::int64_t successes, std::int64_t trials, double confidence);
-
 /// Two-sided: (1 - confidence) / 2 at either end.
 Interval binomial_interval(std::int64_t successes, std::int64_t trials, double confidence);
 

@@ -58,19 +58,4 @@ FalseAlarmRate conformal_false_alarms(std::size_t runs, double alpha) {
   return {.mean = p_of_rank(ranks, runs), .worst = quantile(rate, 0.95)};
 }
 
-std::size_t calibration_runs_needed(double alpha) {
-  require_inside_0_1(alpha, "alpha");
-  auto runs = static_cast<std::size_t>(std::max(1.0, std::floor(1 / alpha) - 2));
-  while (alarming_ranks(runs, alpha) == 0) ++runs;
-  return runs;
-}
-
-std::size_t calibration_runs_needed(double alpha, double confidence) {
-  require_inside_0_1(alpha, "alpha");
-  require_inside_0_1(confidence, "confidence");
-  // A clean run stays below in 1 - alpha; all of a calibration do so in that to the power of runs.
-  return static_cast<std::size_t>(
-      std::max(1.0, std::ceil(std::log1p(-confidence) / std::log1p(-alpha))));
-}
-
 }  // namespace twinrun::harness

@@ -35,12 +35,4 @@ struct FalseAlarmRate {
 /// Throws std::invalid_argument if runs is 0 or alpha is not inside (0, 1).
 FalseAlarmRate conformal_false_alarms(std::size_t runs, double alpha);
 
-/// The fewest calibration runs with which p <= alpha can happen at all: 99 at 0.01, 19 at 0.05.
-/// Throws std::invalid_argument unless alpha lies inside (0, 1); so does the next.
-std::size_t calibration_runs_needed(double alpha);
-
-/// The fewest with which the rate of a calibration, alarms being scores above all of its, is at
-/// most alpha with `confidence`: 59 for 0.05 with 0.95, 299 for 0.01.
-std::size_t calibration_runs_needed(double alpha, double confidence);
-
 }  // namespace twinrun::harness

@@ -30,30 +30,16 @@ struct TostPlan {
   double power = 0.8;   ///< how often it has to accept where there is no difference
 };
 
-// Margins are in the unit of the deviation. All throw std::invalid_argument unless alpha lies in
-// (0, 0.5), power in (0, 1), deviation is finite and > 0 and, where it is asked for, margin is too.
-// Chow, Shao, Wang, "Sample size calculations in clinical research", section 3.2, with quantiles of
-// Student's t in place of the normal ones where the deviation comes from the data.
-
-/// The smallest margin that n paired differences of that standard deviation reach; nullopt if n < 2.
+/// The smallest margin, in the unit of the deviation, that n paired differences of that standard
+/// deviation reach if they are nearly normal; nullopt if n < 2. Chow, Shao, Wang, "Sample size
+/// calculations in clinical research", section 3.2, with quantiles of Student's t in place of the
+/// normal ones, since the deviation comes from the data.
+///
+/// Not of answers that are right or wrong: where fewer than about 50 of them flip, such a formula
+/// promises a power of 80 % and keeps 40 to 75 (docs/statistics.md).
+///
+/// Throws std::invalid_argument unless alpha lies in (0, 0.5), power in (0, 1) and deviation is
+/// finite and > 0.
 std::optional<double> reachable_margin(double deviation, std::int64_t n, const TostPlan& plan);
-
-/// How many paired differences reach `margin`; at least 2. nullopt if more than 10^15.
-std::optional<std::int64_t> differences_needed(double deviation, double margin,
-                                               const TostPlan& plan);
-
-/// How many runs in each of two unpaired arms reach `margin`; `deviation` is that between the runs
-/// of an arm. At least 2. nullopt if more than 10^15.
-std::optional<std::int64_t> runs_per_arm_needed(double deviation, double margin,
-                                                const TostPlan& plan);
-
-/// The smallest margin, as a fraction of 1, that n items reach of which the share `disagreement` is
-/// right in one system only: sqrt(8.56 disagreement / n) at alpha 0.05 and power 0.8.
-/// Throws besides if n < 1 or disagreement is outside (0, 1].
-double reachable_margin_of_proportions(double disagreement, std::int64_t n, const TostPlan& plan);
-
-/// How many items reach `margin`. nullopt if more than 10^15.
-/// Throws besides if disagreement is outside (0, 1].
-std::optional<std::int64_t> items_needed(double disagreement, double margin, const TostPlan& plan);
 
 }  // namespace twinrun::harness

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Writes means_reference.h: means of paired differences, tests of equivalence and how many they need,
+"""Writes means_reference.h: means of paired differences, tests of equivalence and what they reach,
 Holm's adjustment, rates of conformal alarms, random numbers:
 make_means_reference.py > means_reference.h   (needs numpy, scipy, statsmodels)
 
 Student's interval and p: scipy. A series: the formula that the header states, on numpy arrays. TOST
-and Holm: statsmodels. Plans: by trying every n from 2 on. Random numbers: the paper's, with whole
-numbers of Python.
+and Holm: statsmodels. Random numbers: the paper's, with whole numbers of Python.
 """
 
 import itertools
@@ -45,17 +44,6 @@ def series_mean(x):
     if counted < 2:
         return None
     return x.mean(), np.sqrt(x.var(ddof=1) / counted), counted - 1, r
-
-
-def quantiles(distribution, alpha, power):
-    return distribution.isf(alpha) + distribution.isf((1 - power) / 2)
-
-
-def smallest_n(arms, ratio, alpha, power):
-    """ratio: deviation / margin"""
-    for n in itertools.count(2):
-        if arms * (quantiles(stats.t(arms * (n - 1)), alpha, power) * ratio) ** 2 <= n:
-            return n
 
 
 def splitmix64(state):
@@ -105,14 +93,11 @@ def print_means():
 def print_plans():
     rows = []
     for alpha, power in ((0.05, 0.8), (0.05, 0.9), (0.01, 0.95), (0.2, 0.1)):
-        for ratio in (0.01, 0.3, 0.5, 1, 2, 5):
-            n = smallest_n(1, ratio, alpha, power)
-            arms = smallest_n(2, ratio, alpha, power)
-            margin = quantiles(stats.t(n - 1), alpha, power) * ratio / np.sqrt(n)
-            items = max(1, int(np.ceil((quantiles(stats.norm, alpha, power) * ratio) ** 2)))
-            rows.append([alpha, power, float(ratio), n, arms, items, margin])
-    fields = "double alpha, power, ratio;\n  std::int64_t differences, runs_per_arm, items;\n  double margin"
-    print_rows("PlanCase", fields, rows)
+        for deviation, n in ((1.0, 2), (0.01, 3), (0.3, 10), (2.0, 50), (1e-4, 1000)):
+            t = stats.t(n - 1)
+            margin = (t.isf(alpha) + t.isf((1 - power) / 2)) * deviation / np.sqrt(n)
+            rows.append([alpha, power, deviation, n, margin])
+    print_rows("PlanCase", "double alpha, power, deviation;\n  std::int64_t n;\n  double margin", rows)
 
 
 def print_holm():
@@ -131,13 +116,6 @@ def print_conformal():
             worst = stats.beta.ppf(0.95, ranks, runs + 1 - ranks) if ranks else 0.0
             rows.append([runs, alpha, ranks / (runs + 1), worst])
     print_rows("AlarmCase", "std::size_t runs;\n  double alpha, mean, worst", rows)
-    rows = []
-    for confidence in (0.5, 0.75, 0.95, 0.99):
-        for alpha in (0.01, 0.05, 0.1, 0.5):
-            # Clean runs that all stay below in at most 1 - confidence: whole numbers, no logarithm.
-            runs = next(k for k in itertools.count(1) if (1 - alpha) ** k <= 1 - confidence)
-            rows.append([alpha, confidence, runs])
-    print_rows("RunsNeededCase", "double alpha, confidence;\n  std::size_t runs", rows)
 
 
 def print_random():

@@ -93,9 +93,9 @@ def main():
     for successes, trials in BINOMIAL:
         for confidence in (0.9, 0.95, 0.99):
             low, high = binomial_bounds(successes, trials, (1 - confidence) / 2)
-            lower, upper = binomial_bounds(successes, trials, 1 - confidence)
-            rows.append([successes, trials, confidence] + [float(x) for x in (low, high, upper, lower)])
-    print_rows("BinomialCase", "std::int64_t successes, trials;\n  double confidence, low, high, upper, lower", rows)
+            _, upper = binomial_bounds(successes, trials, 1 - confidence)
+            rows.append([successes, trials, confidence] + [float(x) for x in (low, high, upper)])
+    print_rows("BinomialCase", "std::int64_t successes, trials;\n  double confidence, low, high, upper", rows)
     rows = []
     for only_a, only_b, n in TANGO:
         for confidence in (0.9, 0.95, 0.99):
