@@ -25,10 +25,11 @@ Deviations deviations(std::span<const double> differences) {
   const double first = differences.front();
   Deviations sums;
   // From the first, so that equal differences have exactly their value as their mean.
-  for (const double x : differences) sums.mean += (x - first) / static_cast<double>(differences.size());
+  for (const double x : differences)
+    sums.mean += (x - first) / static_cast<double>(differences.size());
   sums.mean += first;
-  const bool equal = std::all_of(differences.begin(), differences.end(),
-                                 [first](double x) { return x == first; });
+  const bool equal =
+      std::all_of(differences.begin(), differences.end(), [first](double x) { return x == first; });
   if (equal) return sums;
   for (const double x : differences) sums.scale = std::max(sums.scale, std::abs(x - sums.mean));
   if (!std::isfinite(sums.mean) || !std::isfinite(sums.scale)) {
@@ -45,13 +46,22 @@ Deviations deviations(std::span<const double> differences) {
 }
 
 std::optional<MeanDifference> mean_of(std::size_t n, const Deviations& sums, double correlation) {
-  const double counted = static_cast<double>(n) * (1 - correlation) / (1 + correlation);
-  if (!(counted >= 2)) return std::nullopt;
-  const double variance = sums.squares / static_cast<double>(n - 1);
+  const auto number = static_cast<double>(n);
+  const double freedom = number * (1 - correlation) / (1 + correlation) - 1;
+  if (!(freedom >= 1)) return std::nullopt;
   return MeanDifference{.mean = sums.mean,
-                        .error = sums.scale * std::sqrt(variance / counted),
-                        .freedom = counted - 1,
+                        .error = sums.scale * std::sqrt(sums.squares / number / freedom),
+                        .freedom = freedom,
                         .correlation = correlation};
+}
+
+/// nullopt if there are too few to tell.
+std::optional<double> correlation_of(std::size_t n, const Deviations& sums) {
+  if (n < 5) return std::nullopt;
+  if (sums.scale == 0) return 0;
+  const auto number = static_cast<double>(n);
+  const double seen = sums.neighbours / sums.squares;
+  return std::max((number * seen + 1) / (number - 4), 0.0);
 }
 
 }  // namespace
@@ -64,15 +74,14 @@ std::optional<MeanDifference> paired_mean(std::span<const double> differences) {
 std::optional<MeanDifference> series_mean(std::span<const double> differences) {
   if (differences.empty()) return std::nullopt;
   const Deviations sums = deviations(differences);
-  const double correlation = sums.scale == 0 ? 0 : std::max(sums.neighbours / sums.squares, 0.0);
-  return mean_of(differences.size(), sums, correlation);
+  const std::optional<double> correlation = correlation_of(differences.size(), sums);
+  return correlation ? mean_of(differences.size(), sums, *correlation) : std::nullopt;
 }
 
 Interval t_interval(const MeanDifference& difference, double confidence) {
   require_inside_0_1(confidence, "confidence");
   if (difference.error == 0) return {difference.mean, difference.mean, difference.mean};
-  const double critical =
-      quantile(complement(StudentsT(difference.freedom), (1 - confidence) / 2));
+  const double critical = quantile(complement(StudentsT(difference.freedom), (1 - confidence) / 2));
   const double half = critical * difference.error;
   return {difference.mean, difference.mean - half, difference.mean + half};
 }

@@ -12,7 +12,7 @@ struct MeanDifference {
   double mean = 0;
   double error = 0;        ///< standard error of the mean; 0 iff all differences are equal
   double freedom = 0;      ///< degrees of freedom of Student's t
-  double correlation = 0;  ///< lag-1, as it was allowed for; 0 where order means nothing
+  double correlation = 0;  ///< of neighbours, as it was allowed for; 0 where order means nothing
 };
 
 /// Of differences that are independent of each other (a document each, a pair of runs each) and
@@ -22,16 +22,27 @@ struct MeanDifference {
 /// result is too large for a double.
 std::optional<MeanDifference> paired_mean(std::span<const double> differences);
 
-/// Of differences in the order of time (the steps of a curve), neighbours of which are alike: as
-/// paired_mean, but n differences count as n (1 - r) / (1 + r), with as many degrees of freedom
-/// less one; r is the estimated lag-1 correlation, at least 0. Bayley and Hammersley, "The
-/// effective number of independent observations in an autocorrelated time series", Supplement to
-/// the J. of the Royal Statistical Society 8, 1946; r as in Box and Jenkins, "Time series
-/// analysis", section 2.1.5.
+/// Of differences in the order of time (the steps of a curve), neighbours of which are alike. As
+/// paired_mean, but n of them count as c = n (1 - r) / (1 + r), with c - 1 degrees of freedom: the
+/// variance of a mean of n values, of deviation s and correlation r of neighbours, is s^2 / c for
+/// large n. Bayley and Hammersley, "The effective number of independent observations in an
+/// autocorrelated time series", Supplement to the J. of the Royal Statistical Society 8, 1946.
 ///
-/// A short series shows less correlation than it has, so that the interval is too narrow:
-/// docs/statistics.md has by how much. nullopt if fewer than 2 differences are left; throws as
-/// paired_mean does.
+/// Neither s nor r is seen as it is, since the mean of the series follows the series:
+///  r  is seen too low. If w is the mean of the n - 1 products of neighbouring deviations over the
+///     mean of the n squares, its expectation is r - (1 + 3 r) / (n - 1) but for terms of 1 / n^2:
+///     Marriott and Pope, "Bias in the estimation of autocorrelations", and Kendall, "Note on bias
+///     in the estimation of autocorrelation", both Biometrika 41, 1954. Solved for r:
+///     r = ((n - 1) w + 1) / (n - 4). With v = w (n - 1) / n, the ratio of the sums (Box and
+///     Jenkins, "Time series analysis", section 2.1.5), that is (n v + 1) / (n - 4), and the
+///     expectation of v is r - (1 + 4 r) / n. Below 0 it is taken as 0.
+///  s  the sum of squares falls short of n s^2 by n times the variance of the mean, so that its
+///     expectation is n s^2 (1 - 1 / c). The squared error s^2 / c is that sum / (n (c - 1)).
+/// Without correlation, c = n, both give what paired_mean does.
+///
+/// It takes one degree of freedom, as two independent differences have: nullopt if c < 2, if r >= 1
+/// or if n < 5. Where all are equal there is no r, and the mean is that of n. How far short series
+/// stay from the stated confidence: docs/statistics.md. Throws as paired_mean does.
 std::optional<MeanDifference> series_mean(std::span<const double> differences);
 
 /// Student's interval. Where all differences are equal it is the point: nothing was seen to vary.

@@ -14,7 +14,7 @@
 
 namespace twinrun::test {
 
-/// Few runs, one short window.
+/// Few runs, one short window; all steps count as the last.
 inline harness::StatisticsSettings few_runs() {
   harness::StatisticsSettings settings;
   settings.alpha = 0.1;
@@ -22,7 +22,7 @@ inline harness::StatisticsSettings few_runs() {
   settings.calibration_runs = 9;
   settings.window_steps = 5;
   settings.restore_at = {};
-  settings.final_window_steps = 4;
+  settings.final_window_steps = 8;
   settings.margins = {{harness::kFinalLoss, harness::kFinalLossMargin}};
   return settings;
 }

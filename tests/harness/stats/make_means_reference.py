@@ -38,12 +38,20 @@ def samples():
 
 def series_mean(x):
     """mean, error, freedom, correlation; None if fewer than 2 count."""
-    centred = x - x.mean()
-    r = max(float((centred[1:] * centred[:-1]).sum() / (centred**2).sum()), 0.0)
-    counted = len(x) * (1 - r) / (1 + r)
-    if counted < 2:
+    n = len(x)
+    if n < 5:
         return None
-    return x.mean(), np.sqrt(x.var(ddof=1) / counted), counted - 1, r
+    # Of pairs of neighbours, by Marriott and Pope; their expectation is solved for the correlation.
+    centred = x - x.mean()
+    m = n - 1
+    seen = np.mean(centred[1:] * centred[:-1]) / np.mean(centred**2)
+    r = max((m * seen + 1) / (m - 3), 0.0)
+    counted = n * (1 - r) / (1 + r)
+    if r >= 1 or counted < 2:
+        return None
+    # The squares about the mean of the series lack those of that mean about the truth.
+    variance = x.var(ddof=0) / (1 - 1 / counted)
+    return x.mean(), np.sqrt(variance / counted), counted - 1, r
 
 
 def splitmix64(state):
