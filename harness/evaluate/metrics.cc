@@ -6,6 +6,7 @@
 #include "harness/evaluate/scores.h"
 #include "harness/stats/bootstrap.h"
 #include "harness/stats/paired_t.h"
+#include "harness/stats/randomisation.h"
 #include "harness/stats/tango.h"
 #include "harness/stats/text_scores.h"
 
@@ -48,8 +49,8 @@ std::optional<MetricDifference> of_losses(Rows a, Rows b, double confidence, std
   return MetricDifference{t_interval(*mean, confidence), t_p_value(*mean)};
 }
 
-std::optional<MetricDifference> of_bootstrap(const std::optional<Interval>& interval, double p,
-                                             std::string& why) {
+std::optional<MetricDifference> of_draws(const std::optional<Interval>& interval, double p,
+                                         std::string& why) {
   if (!interval) {
     why = "too few rows differ to tell by how much";
     return std::nullopt;
@@ -66,8 +67,8 @@ std::optional<MetricDifference> of_token_f1(Rows a, Rows b, double confidence, s
   if (std::all_of(differences.begin(), differences.end(), [](double d) { return d == 0; })) {
     return all_alike(static_cast<std::int64_t>(a.size()), confidence);
   }
-  return of_bootstrap(bootstrap_t_interval(differences, {}, confidence, kResamples, kBootstrapSeed),
-                      bootstrap_t_p(differences, {}, kResamples, kBootstrapSeed), why);
+  return of_draws(bootstrap_t_interval(differences, {}, confidence, kDraws, kDrawsSeed),
+                  sign_flip_p(differences, {}, kDraws, kDrawsSeed), why);
 }
 
 LabelIndices labels_of(Rows rows) {
@@ -77,6 +78,25 @@ LabelIndices labels_of(Rows rows) {
     references.push_back(row.reference);
   }
   return label_indices(answers, references);
+}
+
+/// Of "it makes no difference which run gave which of the two answers to a row".
+double swap_p_of_macro_f1(const LabelIndices& a, const LabelIndices& b) {
+  std::vector<std::size_t> differ;
+  for (std::size_t i = 0; i < a.answers.size(); ++i) {
+    if (a.answers[i] != b.answers[i]) differ.push_back(i);
+  }
+  const std::vector<std::int64_t> once(a.answers.size(), 1);
+  LabelIndices first = a, second = b;
+  const SwapStatistic difference = [&](std::span<const std::uint8_t> swapped) {
+    for (std::size_t g = 0; g < differ.size(); ++g) {
+      const std::size_t row = differ[g];
+      first.answers[row] = swapped[g] != 0 ? b.answers[row] : a.answers[row];
+      second.answers[row] = swapped[g] != 0 ? a.answers[row] : b.answers[row];
+    }
+    return macro_f1(second, once) - macro_f1(first, once);
+  };
+  return swap_p(differ.size(), difference, kDraws, kDrawsSeed);
 }
 
 std::optional<MetricDifference> of_macro_f1(Rows a, Rows b, double confidence, std::string& why) {
@@ -90,9 +110,8 @@ std::optional<MetricDifference> of_macro_f1(Rows a, Rows b, double confidence, s
   const ClusterStatistic difference = [&](std::span<const std::int64_t> counts) {
     return macro_f1(of_b, counts) - macro_f1(of_a, counts);
   };
-  return of_bootstrap(
-      bootstrap_interval(a.size(), difference, confidence, kResamples, kBootstrapSeed),
-      bootstrap_p(a.size(), difference, kResamples, kBootstrapSeed), why);
+  return of_draws(bootstrap_interval(a.size(), difference, confidence, kDraws, kDrawsSeed),
+                  swap_p_of_macro_f1(of_a, of_b), why);
 }
 
 }  // namespace

@@ -17,10 +17,10 @@ inline constexpr const char* kTokenF1 = "token_f1_points";
 inline constexpr const char* kAccuracy = "accuracy_points";
 inline constexpr const char* kMacroF1 = "macro_f1_points";
 
-/// Draws of a bootstrap, and its seed: part of what the interval is, so that it comes out the same
-/// wherever it is computed.
-inline constexpr std::int64_t kResamples = 10'000;
-inline constexpr std::uint64_t kBootstrapSeed = 1;
+/// Draws of a bootstrap and of a randomisation test, and their seed: part of what interval and p
+/// are, so that they come out the same wherever they are computed.
+inline constexpr std::int64_t kDraws = 10'000;
+inline constexpr std::uint64_t kDrawsSeed = 1;
 
 /// The same rows, of two runs: what the metric of b is more than that of a.
 struct MetricDifference {
@@ -32,8 +32,10 @@ struct MetricDifference {
 ///  heldout_loss_nats   mean over the rows of their loss; Student's t of the paired differences
 ///  exact_match_points, accuracy_points (the same, of labels)
 ///                      Tango's score interval; McNemar's exact p
-///  token_f1_points     studentised bootstrap of the paired differences
-///  macro_f1_points     studentised bootstrap over the rows
+///  token_f1_points     studentised bootstrap of the paired differences; randomisation, the signs
+///                      of differences by row
+///  macro_f1_points     studentised bootstrap over the rows; randomisation, the answers to a row
+///                      swapped between the runs
 /// Where no row differs a bootstrap has nothing to draw, and Tango's interval for that case bounds
 /// how many rows do at most, each moved by 1 at most; of macro F1, of the label with fewest rows.
 /// `confidence` is that of the two-sided interval.

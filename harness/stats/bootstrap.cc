@@ -5,10 +5,9 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "harness/stats/cluster_sums.h"
 #include "harness/stats/random.h"
 
 namespace twinrun::harness {
@@ -72,11 +71,10 @@ void draw(Random& random, Counts& counts) {
   for (std::uint32_t i = 0; i < bound; ++i) ++counts[random.below(bound)];
 }
 
-void require_resamples(std::size_t clusters, std::int64_t resamples) {
+void require_countable(std::size_t clusters) {
   if (clusters > std::numeric_limits<std::uint32_t>::max()) {
     throw std::invalid_argument("more than 2^32 - 1 clusters");
   }
-  if (resamples < 1) throw std::invalid_argument("the number of resamples is below 1");
 }
 
 /// How many of the outermost t lie outside at either end.
@@ -101,66 +99,14 @@ struct Studentised {
     if (!std::isfinite(low) || !std::isfinite(high)) return std::nullopt;
     return Interval{estimate, low, high};
   }
-
-  double p() const {
-    if (error == 0) return estimate == 0 ? 1 : 0;
-    const double infinity = std::numeric_limits<double>::infinity();
-    const auto above = [this](double least) {
-      return std::count_if(t.begin(), t.end(), [least](double x) { return x >= least; });
-    };
-    const auto below = [this](double most) {
-      return std::count_if(t.begin(), t.end(), [most](double x) { return x <= most; });
-    };
-    const double seen = estimate / error;
-    // No interval has an end among draws without one.
-    const auto outer =
-        std::max({std::min(above(seen), below(seen)), above(infinity), below(-infinity)});
-    return std::min(1.0, 2 * static_cast<double>(1 + outer) / static_cast<double>(t.size() + 1));
-  }
 };
-
-/// Sums of differences by cluster, over `unit`, a power of two that keeps their squares in range.
-struct ClusterSums {
-  std::vector<double> sum, size;
-  double unit = 1;
-  bool all_equal = true;
-};
-
-ClusterSums cluster_sums(std::span<const double> differences,
-                         std::span<const std::int64_t> clusters) {
-  require_finite(differences, "difference");
-  if (!clusters.empty() && clusters.size() != differences.size()) {
-    throw std::invalid_argument(std::to_string(clusters.size()) + " names of clusters, but " +
-                                std::to_string(differences.size()) + " differences");
-  }
-  ClusterSums sums;
-  double largest = 0;
-  for (const double x : differences) {
-    largest = std::max(largest, std::abs(x));
-    sums.all_equal = sums.all_equal && x == differences.front();
-  }
-  const int exponent = largest > 0 ? std::ilogb(largest) : 0;
-  sums.unit = std::scalbn(1.0, exponent);
-  std::unordered_map<std::int64_t, std::size_t> places;
-  for (std::size_t i = 0; i < differences.size(); ++i) {
-    std::size_t place = i;
-    if (!clusters.empty()) place = places.try_emplace(clusters[i], places.size()).first->second;
-    if (place == sums.sum.size()) {
-      sums.sum.push_back(0);
-      sums.size.push_back(0);
-    }
-    sums.sum[place] += std::scalbn(differences[i], -exponent);
-    sums.size[place] += 1;
-  }
-  return sums;
-}
 
 /// nullopt if there are fewer than 2 clusters.
 std::optional<Studentised> studentised_mean(std::span<const double> differences,
                                             std::span<const std::int64_t> clusters,
                                             std::int64_t resamples, std::uint64_t seed) {
   const ClusterSums sums = cluster_sums(differences, clusters);
-  require_resamples(sums.sum.size(), resamples);
+  require_countable(sums.sum.size());
   if (sums.sum.size() < 2) return std::nullopt;
   if (sums.all_equal) return Studentised{differences.front(), 0, {}};
   const double mean = std::accumulate(sums.sum.begin(), sums.sum.end(), 0.0) /
@@ -217,7 +163,7 @@ Residuals influences(const ClusterStatistic& statistic, std::size_t clusters, do
 std::optional<Studentised> studentised_statistic(std::size_t clusters,
                                                  const ClusterStatistic& statistic,
                                                  std::int64_t resamples, std::uint64_t seed) {
-  require_resamples(clusters, resamples);
+  require_countable(clusters);
   if (clusters < 2) return std::nullopt;
   Counts counts(clusters, 1);
   const double estimate = finite_statistic(statistic, counts);
@@ -245,25 +191,12 @@ std::optional<Interval> bootstrap_t_interval(std::span<const double> differences
   return found ? found->interval(outer) : std::nullopt;
 }
 
-double bootstrap_t_p(std::span<const double> differences, std::span<const std::int64_t> clusters,
-                     std::int64_t resamples, std::uint64_t seed) {
-  const std::optional<Studentised> found = studentised_mean(differences, clusters, resamples, seed);
-  return found ? found->p() : 1;
-}
-
 std::optional<Interval> bootstrap_interval(std::size_t clusters, const ClusterStatistic& statistic,
                                            double confidence, std::int64_t resamples,
                                            std::uint64_t seed) {
   const std::size_t outer = outer_ranks(confidence, resamples);
   std::optional<Studentised> found = studentised_statistic(clusters, statistic, resamples, seed);
   return found ? found->interval(outer) : std::nullopt;
-}
-
-double bootstrap_p(std::size_t clusters, const ClusterStatistic& statistic, std::int64_t resamples,
-                   std::uint64_t seed) {
-  const std::optional<Studentised> found =
-      studentised_statistic(clusters, statistic, resamples, seed);
-  return found ? found->p() : 1;
 }
 
 }  // namespace twinrun::harness

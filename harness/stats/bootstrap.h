@@ -26,17 +26,13 @@ namespace twinrun::harness {
 //
 // Intervals are two-sided, (1 - confidence) / 2 at either end. They are nullopt if there are fewer
 // than 2 clusters, or if so few differ that more draws than that have no difference at all to
-// measure theirs by, and no end can be told. A p is that of "the difference is 0", two-sided: twice
-// the smaller share of draws with a t at least as far out, the data counted in, at most 1 and no
-// less than twice the share of draws that have none. It is at most alpha exactly where there is an
-// interval of confidence 1 - alpha and it leaves 0 out. 1 if there are fewer than 2 clusters; where
-// nothing varies 1 if the difference is 0, else 0. Where a few clusters differ and all happened to
-// do so one way, no draw knows that they might have gone the other, and p is too small:
-// docs/statistics.md has by how much.
+// measure theirs by, and no end can be told. A p is no business of a bootstrap: where a few
+// clusters differ and all happened to do so one way, no draw knows that they might have gone the
+// other. harness/stats/randomisation.h has one.
 //
-// All throw std::invalid_argument if there are more than 2^32 - 1 clusters, `resamples` is below 1
-// or, for an interval, so few that no rank has the confidence asked for (39 for 0.95; take 10,000),
-// or `confidence` is not inside (0, 1).
+// Both throw std::invalid_argument if there are more than 2^32 - 1 clusters, `resamples` is so few
+// that no rank has the confidence asked for (39 for 0.95; take 10,000), or `confidence` is not
+// inside (0, 1).
 
 /// Of the mean of `differences`, one an item. `clusters`, one an item, names the cluster of each;
 /// empty: every item is one. The standard error is that of a ratio of sums over clusters.
@@ -46,10 +42,6 @@ std::optional<Interval> bootstrap_t_interval(std::span<const double> differences
                                              std::span<const std::int64_t> clusters,
                                              double confidence, std::int64_t resamples,
                                              std::uint64_t seed);
-
-/// Throws as bootstrap_t_interval does.
-double bootstrap_t_p(std::span<const double> differences, std::span<const std::int64_t> clusters,
-                     std::int64_t resamples, std::uint64_t seed);
 
 /// The difference of two systems, cluster g being there counts[g] times. [clusters]
 using ClusterStatistic = std::function<double(std::span<const std::int64_t> counts)>;
@@ -64,9 +56,5 @@ using ClusterStatistic = std::function<double(std::span<const std::int64_t> coun
 std::optional<Interval> bootstrap_interval(std::size_t clusters, const ClusterStatistic& statistic,
                                            double confidence, std::int64_t resamples,
                                            std::uint64_t seed);
-
-/// Throws as bootstrap_interval does.
-double bootstrap_p(std::size_t clusters, const ClusterStatistic& statistic, std::int64_t resamples,
-                   std::uint64_t seed);
 
 }  // namespace twinrun::harness

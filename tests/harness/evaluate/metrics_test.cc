@@ -2,9 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <cmath>
+
 #include "harness/evaluate/scores.h"
 #include "harness/stats/bootstrap.h"
 #include "harness/stats/paired_t.h"
+#include "harness/stats/randomisation.h"
 #include "harness/stats/tango.h"
 
 namespace twinrun::harness {
@@ -83,7 +86,7 @@ TEST(Metrics, LossesAreStudentsOfTheRows) {
   EXPECT_NEAR(found->interval.estimate, 0.0025, 1e-12);
 }
 
-TEST(Metrics, TokenF1IsTheBootstrapsOfTheRows) {
+TEST(Metrics, TokenF1IsTheBootstrapsAndTheSignFlipsOfTheRows) {
   std::vector<EvalItem> a, b;
   std::vector<double> differences;
   for (std::int64_t i = 0; i < 60; ++i) {
@@ -94,10 +97,10 @@ TEST(Metrics, TokenF1IsTheBootstrapsOfTheRows) {
   }
   const auto found = difference(kTokenF1, a, b);
   ASSERT_TRUE(found);
-  const auto interval =
-      bootstrap_t_interval(differences, {}, kConfidence, kResamples, kBootstrapSeed);
+  const auto interval = bootstrap_t_interval(differences, {}, kConfidence, kDraws, kDrawsSeed);
   EXPECT_DOUBLE_EQ(found->interval.estimate, -12.5);
   EXPECT_DOUBLE_EQ(found->interval.low, 100 * interval->low);
+  EXPECT_EQ(found->p, sign_flip_p(differences, {}, kDraws, kDrawsSeed));
   EXPECT_LT(found->p, 0.01);
 }
 
@@ -109,6 +112,17 @@ TEST(Metrics, MacroF1WeighsLabelsAlike) {
   EXPECT_NEAR(found->interval.estimate, 100 * ((30.0 / 35 + 1) / 2 - 1), 1e-9);
   EXPECT_LT(found->interval.low, found->interval.estimate);
   EXPECT_GT(found->interval.high, found->interval.estimate);
+  // Five rows, all to one side: 2 of 32 ways to give the answers to the runs are as extreme.
+  EXPECT_NEAR(found->p, 2.0 / 32, 5 * std::sqrt(2.0 / 32 / kDraws));
+}
+
+TEST(Metrics, MacroF1OfAnswersThatOnlyChangedSidesIsNoDifference) {
+  // Either run misses three of "yes" and three of "no".
+  const auto found =
+      difference(kMacroF1, labels(40, {0, 2, 4, 1, 3, 5}), labels(40, {6, 8, 10, 7, 9, 11}));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->interval.estimate, 0);
+  EXPECT_EQ(found->p, 1);
 }
 
 // No row that differs is no proof that none would: the interval is no point.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes bootstrap_reference.h: studentised bootstrap intervals and p-values of small samples:
+"""Writes bootstrap_reference.h: studentised bootstrap intervals of small samples:
 make_bootstrap_reference.py > bootstrap_reference.h   (needs numpy, scikit-learn)
 
 Every draw is made into a list of items, the standard error of which is computed anew; our code counts
@@ -49,7 +49,7 @@ def ratio(groups):
 
 
 def ends(estimate, error, values, confidence):
-    """low, high, p from the draws' (value, error)."""
+    """low, high from the draws' (value, error)."""
     t = []
     for value, its_error in values:
         off = value - estimate
@@ -57,10 +57,7 @@ def ends(estimate, error, values, confidence):
         t.append(off / its_error if its_error else math.copysign(math.inf, off) if off else 0.0)
     t.sort()
     ranks = math.floor((len(t) + 1) * (1 - confidence) / 2 + 1e-9)
-    seen = estimate / error
-    further = 1 + max(min(sum(x >= seen for x in t), sum(x <= seen for x in t)), t.count(-math.inf), t.count(math.inf))
-    p = min(1.0, 2 * further / (len(t) + 1))
-    return estimate - t[-ranks] * error, estimate - t[ranks - 1] * error, p
+    return estimate - t[-ranks] * error, estimate - t[ranks - 1] * error
 
 
 def mean_case(differences, clusters, confidence, resamples, seed):
@@ -124,7 +121,7 @@ def main():
     print(f", numpy {np.__version__}\n// and scikit-learn {sklearn.__version__}.")
     print("#pragma once\n\n#include <cstdint>\n#include <string>\n#include <vector>\n")
     print("namespace twinrun::harness {\n")
-    rest = "  double confidence;\n  std::int64_t resamples;\n  std::uint64_t seed;\n  double estimate, low, high, p"
+    rest = "  double confidence;\n  std::int64_t resamples;\n  std::uint64_t seed;\n  double estimate, low, high"
     print_rows("BootstrapCase", "std::vector<double> differences;\n  std::vector<std::int64_t> clusters;\n" + rest, means)
     print_rows("MacroCase", "std::vector<std::string> references, a, b;\n" + rest,
                [macro_case(right, a, b, 0.9, 999, 4)])
