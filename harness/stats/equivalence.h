@@ -35,8 +35,9 @@ struct TostPlan {
 /// calculations in clinical research", section 3.2, with quantiles of Student's t in place of the
 /// normal ones, since the deviation comes from the data.
 ///
-/// Not of answers that are right or wrong: where fewer than about 50 of them flip, such a formula
-/// promises a power of 80 % and keeps 40 to 75 (docs/statistics.md).
+/// Not of answers that are right or wrong: where fewer than about 50 flip, such a formula promises
+/// a power of 80 % and keeps 36 to 75 (docs/statistics.md). Nor of the steps of a curve, which are
+/// not independent of each other.
 ///
 /// Throws std::invalid_argument unless alpha lies in (0, 0.5), power in (0, 1) and deviation is
 /// finite and > 0.
