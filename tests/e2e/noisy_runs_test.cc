@@ -19,7 +19,7 @@ class NoisyRuns : public ToyCase {
     params("{noise_ppm: 1}");
     std::string text = read("case.yaml");
     text.replace(text.find("deterministic"), 13, "fast\nshuffle_reductions: 1");
-    text.replace(text.find("steps: 6"), 8, "steps: 8");
+    text.replace(text.find("steps: 6"), 8, "steps: 20");
     write("case.yaml", text +
                            "statistics: {alpha: 0.1, envelope_runs: 5, calibration_runs: 9, "
                            "window_steps: 6}\n");
