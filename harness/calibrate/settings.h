@@ -19,7 +19,8 @@ struct StatisticsSettings {
   /// Fractions of the steps at which a checkpoint of the reference run is restored, rising.
   std::vector<double> restore_at = {0.5, 0.9};
   double equivalence_alpha = 0.05;
-  std::int64_t final_window_steps = 20;
+  /// Enough where neighbouring steps correlate by 0.6 at most (docs/statistics.md).
+  std::int64_t final_window_steps = 40;
   /// Largest difference that counts as none, by metric; kFinalLoss is always there.
   std::map<std::string, double> margins;
 };

@@ -14,6 +14,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::int64_t kRunsMax = 10000;
+constexpr std::int64_t kFinalStepsMin = 5;  ///< below which series_mean decides nothing
 constexpr NumberRange kShare = {.low = 0, .high = 1, .low_open = true, .high_open = true};
 
 /// The metrics that may have a margin, with the unit in their names.
@@ -47,11 +48,14 @@ json read_margins(const YamlNode& node) {
   return margins;
 }
 
-json read_equivalence(const YamlNode& node, const StatisticsSettings& defaults) {
+json read_equivalence(const YamlNode& node, const StatisticsSettings& defaults,
+                      std::int64_t steps) {
   const std::vector<Field> fields = {
       {"alpha", number({.low = 0, .high = 0.5, .low_open = true, .high_open = true}),
        defaults.equivalence_alpha},
-      {"final_window_steps", integer(1, kSafeIntegerMax), defaults.final_window_steps},
+      {"final_window_steps",
+       integer(std::min<std::int64_t>(kFinalStepsMin, steps), kSafeIntegerMax),
+       defaults.final_window_steps},
       {"margins", read_margins, json{{kFinalLoss, kFinalLossMargin}}}};
   return read_fields(Section(node, keys_of(fields)), fields, Absent::kFallback);
 }
@@ -73,7 +77,8 @@ json read_statistics_section(const YamlNode& node, std::int64_t steps, bool fore
   keys.push_back("equivalence");
   const Section section(node, std::move(keys));
   json statistics = read_fields(section, fields, Absent::kFallback);
-  statistics["equivalence"] = read_equivalence(section.find_section("equivalence"), defaults);
+  statistics["equivalence"] =
+      read_equivalence(section.find_section("equivalence"), defaults, steps);
   const double alpha = statistics["alpha"].get<double>();
   const auto least = static_cast<std::int64_t>(std::ceil(1 / alpha - 1 - 1e-9));
   if (statistics["calibration_runs"].get<std::int64_t>() < least) {
