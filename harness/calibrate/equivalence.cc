@@ -55,7 +55,7 @@ std::string undecided_note(const EquivalenceResult& result) {
   if (std::fabs(result.estimate) >= result.margin) return "the difference seen is no smaller";
   const double half = (*result.high - *result.low) / 2;
   const double needed = static_cast<double>(result.n) * std::pow(1.78 * half / result.margin, 2);
-  return "about " + number_text("%.2g", std::ceil(needed)) + " values like these would decide it";
+  return "about " + number_text("%.0f", std::ceil(needed)) + " values like these would decide it";
 }
 
 void take_interval(const Interval& interval, EquivalenceResult& result) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "harness/exit_code.h"
 #include "harness/protocol/append_file.h"
 #include "harness/protocol/sha256.h"
 
@@ -56,6 +57,11 @@ void begin_restored_run(const fs::path& reference, std::int64_t step, const fs::
 }
 
 void keep_reference(const fs::path& reference, std::int64_t step, const fs::path& store) {
+  if (!fs::exists(checkpoint_folder(reference, step) / "checkpoint.json")) {
+    throw NoVerdictError("the trainer wrote no checkpoint of step " + std::to_string(step) +
+                         " (checkpoints/step-" + std::to_string(step) +
+                         "): with `statistics: {restore_at: []}` none is asked for");
+  }
   fs::path unfinished = store;
   unfinished += ".new";
   fs::remove_all(unfinished);

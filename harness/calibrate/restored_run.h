@@ -21,7 +21,7 @@ void begin_restored_run(const std::filesystem::path& reference, std::int64_t ste
                         const std::filesystem::path& dir);
 
 /// Keeps of a finished reference run what begin_restored_run needs: copies it to `store`, whole or
-/// not at all. Throws std::runtime_error.
+/// not at all. Throws NoVerdictError if there is no checkpoint of `step`, std::runtime_error.
 void keep_reference(const std::filesystem::path& reference, std::int64_t step,
                     const std::filesystem::path& store);
 

@@ -171,6 +171,15 @@ TEST_F(Calibrate, ARunThatFailsMakesNone) {
   EXPECT_FALSE(fs::exists(path("calibration")));
 }
 
+TEST_F(Calibrate, ATrainerWithoutCheckpointsCannotBeRestored) {
+  declare(
+      "{alpha: 0.25, envelope_runs: 3, calibration_runs: 3, window_steps: 2, restore_at: [0.5]}");
+  const ProcessResult result = calibrate();
+  EXPECT_EQ(result.exit_code, 3);
+  EXPECT_THAT(result.err, HasSubstr("the trainer wrote no checkpoint of step 3"));
+  EXPECT_FALSE(fs::exists(path("calibration")));
+}
+
 TEST_F(Calibrate, ATrainerWhoseBitsRepeatNeedsNone) {
   declare("{alpha: 0.25, envelope_runs: 3, calibration_runs: 3, window_steps: 4}", "");
   const ProcessResult result = calibrate();
