@@ -160,17 +160,22 @@ void adjust_p_values(StatisticsReport& report) {
   }
 }
 
+std::string metric_of(const EquivalenceResult& result) {
+  return result.metric + (result.slice.empty() ? "" : " of " + result.slice);
+}
+
 std::string name_of(const EquivalenceResult& result) {
-  return result.metric + (result.slice.empty() ? "" : " of " + result.slice) + ", runs " +
-         result.a + " and " + result.b;
+  return metric_of(result) + ", runs " + result.a + " and " + result.b;
 }
 
 /// What differs more than chance explains, for the end of a message; empty if nothing does.
 std::string culprits(const StatisticsReport& report) {
   std::vector<std::string> names;
   for (const EquivalenceResult& result : report.equivalences) {
-    if (result.p_holm && *result.p_holm <= report.settings.equivalence_alpha) {
-      names.push_back(name_of(result));
+    const std::string name = metric_of(result);
+    if (result.p_holm && *result.p_holm <= report.settings.equivalence_alpha &&
+        std::find(names.begin(), names.end(), name) == names.end()) {
+      names.push_back(name);
     }
   }
   constexpr std::size_t kNamed = 5;
@@ -180,7 +185,7 @@ std::string culprits(const StatisticsReport& report) {
     names.push_back(std::to_string(more) + " more");
   }
   if (names.empty()) return {};
-  return "; no chance (Holm): " + list_words(names);
+  return "; beyond chance (Holm): " + list_words(names);
 }
 
 /// Of the whole metrics, all of which have to pass; slices name what differs, no more.
