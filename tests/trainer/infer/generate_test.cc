@@ -80,7 +80,10 @@ TEST_P(Generate, FillingUpWithCopiesChangesNothing) {
   const auto four = run({prompts_[0], prompts_[1], prompts_[2], prompts_[2]}, 2);
   ASSERT_EQ(four.size(), 4U);
   for (std::size_t i = 0; i < 3; ++i) expect_equal(three[i], four[i]);
-  expect_equal(four[3], four[2]);
+  // That a row's place in the batch changes no bit, a vendor's product does not promise: on some
+  // CPUs it does.
+  if (GetParam()) expect_equal(four[3], four[2]);
+  EXPECT_EQ(four[3].tokens, four[2].tokens);
 }
 
 TEST_P(Generate, ARowThatStoppedEndsWithTheStopTokenAndLeavesTheOthersAlone) {
