@@ -52,7 +52,7 @@ std::vector<double> final_differences(const Candidate& a, const Candidate& b,
 /// its interval, (z.95 + z.90) / z.95, if there is no difference; and that halves with four times
 /// the values.
 std::string undecided_note(const EquivalenceResult& result) {
-  if (std::fabs(result.estimate) >= result.margin) return "the difference seen is no smaller";
+  if (std::fabs(result.estimate) >= result.margin) return "the difference seen is not below it";
   const double half = (*result.high - *result.low) / 2;
   const double needed = static_cast<double>(result.n) * std::pow(1.78 * half / result.margin, 2);
   return "about " + number_text("%.0f", std::ceil(needed)) + " values like these would decide it";

@@ -69,7 +69,25 @@ const ComparisonReport* deciding_pair(const VerdictReport& report) {
 }
 
 /// The sentence behind the verdict: that of the first check which came to it.
+/// What a green verdict of runs without equal bits says: what was not seen, and what was shown.
+std::string shown_without_bits(const StatisticsReport& statistics) {
+  std::vector<std::string> metrics;
+  for (const auto& [metric, margin] : statistics.settings.margins) {
+    metrics.push_back(metric + " (" + number_text("%g", margin) + ")");
+  }
+  const std::string scored =
+      statistics.calibration.verdict == Verdict::kReproduced
+          ? "no detectable difference at alpha = " + number_text("%g", statistics.settings.alpha) +
+                ", and "
+          : "";
+  return scored + "equivalent within the margin of " + list_words(metrics);
+}
+
 std::string headline(const VerdictReport& report) {
+  if (report.verdict == Verdict::kReproduced &&
+      report.statistics.equivalence.verdict == Verdict::kReproduced) {
+    return shown_without_bits(report.statistics);
+  }
   for (const Check& check : report.checks) {
     if (check.verdict == report.verdict) return check.message;
   }

@@ -116,6 +116,7 @@ TEST_F(Evaluation, EveryDeclaredMetricHasToLieWithinItsMargin) {
   calibrated();
   const ProcessResult green = verify();
   expect(green, 0, "equivalence", "equivalent");
+  EXPECT_THAT(green.out, HasSubstr("no detectable difference at alpha = 0.25, and equivalent"));
   EXPECT_THAT(green.err, HasSubstr("exact_match_points: margin 2, at best 1.3 can be shown"));
   EXPECT_EQ(check(verdict(), "evaluation").at("reason"), "discrete_equal");
   for (const char* metric : {"final_loss_nats", "heldout_loss_nats", "exact_match_points",
