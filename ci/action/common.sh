@@ -56,15 +56,23 @@ summarize() {
 # A signal of the runner reaches this shell alone. It is handed on, and waited for, so that what was recorded is
 # whole. (bash starts what stands behind & with SIGINT ignored; twinrun undoes that for itself.)
 run_twinrun() {
-  local child
-  "$(cat "$STATE/programs")/twinrun" "${@:2}" 2> >(trap '' INT TERM && exec tee "$1" >&2) &
+  local child log copier
+  exec {log}> >(trap '' INT TERM && exec tee "$1" >&2)
+  copier=$!
+  "$(cat "$STATE/programs")/twinrun" "${@:2}" 2>&"$log" {log}>&- &
   child=$!
+  exec {log}>&-
   trap 'kill -INT "$child" 2> /dev/null || true' INT
   trap 'kill -TERM "$child" 2> /dev/null || true' TERM
   while :; do
     code=0
     wait "$child" || code=$?
     kill -0 "$child" 2> /dev/null || break
+  done
+  # LOG may not be whole yet. No longer than two seconds: what the trainer left behind may hold its end.
+  for _ in {1..20}; do
+    kill -0 "$copier" 2> /dev/null || break
+    sleep 0.1
   done
 }
 
