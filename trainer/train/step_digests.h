@@ -24,7 +24,7 @@ class StepDigests {
   /// Takes over a step, on the thread that queues. What it throws, queue() and flush() throw.
   using Sink = std::function<void(FinishedStep&&)>;
 
-  /// REQUIRES: `grads` lie side by side in one storage, which holds nothing else.
+  /// REQUIRES: `grads` lie in one storage, which holds nothing else but gaps between them.
   StepDigests(std::vector<NamedTensor> adapter, const std::vector<NamedTensor>& grads,
               std::vector<NamedTensor> optimizer, int threads, Sink sink);
   ~StepDigests();
