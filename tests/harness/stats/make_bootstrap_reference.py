@@ -14,6 +14,7 @@ import random
 import numpy as np
 import sklearn
 from sklearn.metrics import f1_score
+from reference_header import print_rows
 
 MASK = 2**64 - 1
 
@@ -88,20 +89,6 @@ def macro_case(references, a, b, confidence, resamples, seed):
         deviation = float(np.std(own, ddof=1)) / math.sqrt(n)
         values.append((macro_difference(drawn, references, a, b), deviation if deviation > 1e-12 else 0.0))
     return [references, a, b, confidence, resamples, seed, estimate, *ends(estimate, error, values, confidence)]
-
-
-def text(value):
-    if isinstance(value, list):
-        return "{" + ", ".join(text(x) for x in value) + "}"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
-
-
-def print_rows(name, fields, rows):
-    print(f"struct {name} {{\n  {fields};\n}};\n")
-    print(f"inline const std::vector<{name}> k{name}s = {{")
-    for row in rows:
-        print("    {" + ", ".join(text(x) for x in row) + "},")
-    print("};\n")
 
 
 def main():

@@ -17,6 +17,7 @@ import statsmodels
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
+from reference_header import print_rows
 
 MASK = 2**64 - 1
 
@@ -61,20 +62,6 @@ def splitmix64(state):
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
         yield z ^ (z >> 31)
-
-
-def text(value):
-    if isinstance(value, (list, np.ndarray)):
-        return "{" + ", ".join(text(x) for x in value) + "}"
-    return repr(float(value)) if isinstance(value, (float, np.floating)) else str(value)
-
-
-def print_rows(name, fields, rows):
-    print(f"struct {name} {{\n  {fields};\n}};\n")
-    print(f"inline const std::vector<{name}> k{name}s = {{")
-    for row in rows:
-        print("    {" + ", ".join(text(x) for x in row) + "},")
-    print("};\n")
 
 
 def print_means():

@@ -15,6 +15,7 @@ from decimal import Decimal
 import scipy
 from scipy.optimize import brentq
 from scipy.stats import binom, binomtest, norm
+from reference_header import print_rows
 
 decimal.getcontext().prec = 50
 
@@ -75,14 +76,6 @@ def tango_upper(only_a, only_b, n, confidence):
     z = Decimal(float(norm.isf((1 - confidence) / 2)))
     start = Decimal(only_b - only_a) / n
     return halved(start, Decimal(1), lambda d: score_squared(d, only_a, only_b, n) > z * z)
-
-
-def print_rows(name, fields, rows):
-    print(f"struct {name} {{\n  {fields};\n}};\n")
-    print(f"inline const std::vector<{name}> k{name}s = {{")
-    for row in rows:
-        print("    {" + ", ".join(repr(x) for x in row) + "},")
-    print("};\n")
 
 
 def main():

@@ -15,6 +15,7 @@ from fractions import Fraction
 
 import sklearn
 from sklearn.metrics import f1_score
+from reference_header import print_rows
 
 MASK = 2**64 - 1
 MOST = 16  # clusters whose arrangements are all gone through
@@ -75,20 +76,6 @@ def macro_case(references, a, b, draws, seed):
         return round(float(score(second) - score(first)), 12)
 
     return [references, a, b, draws, seed, *p_values(len(differ), difference, draws, seed)]
-
-
-def text(value):
-    if isinstance(value, list):
-        return "{" + ", ".join(text(x) for x in value) + "}"
-    return f'"{value}"' if isinstance(value, str) else repr(value)
-
-
-def print_rows(name, fields, rows):
-    print(f"struct {name} {{\n  {fields};\n}};\n")
-    print(f"inline const std::vector<{name}> k{name}s = {{")
-    for row in rows:
-        print("    {" + ", ".join(text(x) for x in row) + "},")
-    print("};\n")
 
 
 def main():
