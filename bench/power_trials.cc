@@ -6,6 +6,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "harness/calibrate/window.h"
 #include "harness/cli/execute.h"
 #include "harness/cli/judge.h"
 #include "harness/cli/resolve.h"
@@ -182,12 +183,12 @@ std::vector<PowerCase> gpu_cases() {
 /// `stale-checkpoint` or `duplicate-batch` go back.
 bool soon_behind_checkpoint(std::int64_t step, Study study) {
   if (study == Study::kBitwise) return false;
-  const std::vector<double> fractions =
-      study == Study::kGpu ? std::vector<double>{0.5} : std::vector<double>{0.5, 0.9};
-  return std::any_of(fractions.begin(), fractions.end(), [&](double fraction) {
-    const auto restored =
-        static_cast<std::int64_t>(fraction * static_cast<double>(steps_of(study)));
-    return step > restored && step <= restored + 3;
+  harness::StatisticsSettings settings;
+  if (study == Study::kGpu) settings.restore_at = {0.5};
+  const auto windows = harness::windows_of(settings, steps_of(study));
+  return std::any_of(windows.begin(), windows.end(), [&](const harness::StepWindow& window) {
+    const std::int64_t restored = window.restored_from;
+    return restored > 0 && step > restored && step <= restored + 3;
   });
 }
 

@@ -10,13 +10,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// Of any order; of an even number of values the mean of the two in the middle.
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return values[(n - 1) / 2] / 2 + values[n / 2] / 2;
-}
-
 /// The shift of all steps that scores `limit`. Where it is so small that it would be lost in
 /// rounding, the one that no step loses.
 double shift_of(const ChannelEnvelope& envelope, double limit) {

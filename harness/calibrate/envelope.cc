@@ -9,12 +9,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const std::size_t n = values.size();
-  return (values[(n - 1) / 2] + values[n / 2]) / 2;
-}
-
 double standard_deviation(const std::vector<double>& values) {
   const auto n = static_cast<double>(values.size());
   double mean = 0, squares = 0;
@@ -24,6 +18,12 @@ double standard_deviation(const std::vector<double>& values) {
 }
 
 }  // namespace
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
 
 double half_ulp(double centre) {
   const float value = std::abs(static_cast<float>(centre));

@@ -16,6 +16,9 @@ struct ChannelEnvelope {
 /// REQUIRES: at least two curves, all values finite.
 ChannelEnvelope make_envelope(const std::vector<std::vector<float>>& curves);
 
+/// Of any order; of an even number of values the mean of the two in the middle. REQUIRES: a value.
+double median(std::vector<double> values);
+
 /// Half the distance from `centre` to the next float32.
 double half_ulp(double centre);
 

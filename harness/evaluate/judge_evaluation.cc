@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "harness/infer/infer_text.h"
 #include "harness/protocol/line_text.h"
 #include "harness/report/text.h"
 
@@ -88,17 +89,6 @@ void read_file_of(const EvaluatedRun& run, EvaluationReport& report) {
   }
 }
 
-std::string id_text(const protocol::SampleId& id) {
-  if (const auto* number = std::get_if<std::int64_t>(&id)) return std::to_string(*number);
-  return std::get<std::string>(id);
-}
-
-std::string nll_bits(double value) {
-  std::string text;
-  protocol::append_bits(text, value);
-  return text;
-}
-
 struct FieldValue {
   const char* name;
   std::string text;
@@ -107,11 +97,11 @@ struct FieldValue {
 
 /// What is compared of a row, in the order in which it is told.
 std::array<FieldValue, 7> values_of(const EvalItem& item) {
-  return {{{"id", id_text(item.id), false},
+  return {{{"id", sample_id_text(item.id), false},
            {"category", item.category ? "\"" + *item.category + "\"" : "null", false},
            {"tokens", std::to_string(item.tokens), false},
            {"reference", item.reference, false},
-           {"nll", nll_bits(item.nll), true},
+           {"nll", protocol::bits_text(item.nll), true},
            {"answer", item.answer ? "\"" + *item.answer + "\"" : "null", true},
            {"finish", item.finish ? protocol::to_string(*item.finish) : "null", true}}};
 }
@@ -123,7 +113,7 @@ std::optional<EvalDivergence> compare_items(const EvalItem& a, const EvalItem& b
     if (of_a[i].rounded && !bits) continue;
     ++comparisons;
     if (of_a[i].text == of_b[i].text) continue;
-    return EvalDivergence{"",           "",           a.step,      a.item, id_text(a.id),
+    return EvalDivergence{"",           "",           a.step,      a.item, sample_id_text(a.id),
                           of_a[i].name, of_a[i].text, of_b[i].text};
   }
   return std::nullopt;

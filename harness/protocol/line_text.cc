@@ -61,6 +61,12 @@ std::string bits_text(float value) {
   return text;
 }
 
+std::string bits_text(double value) {
+  std::string text;
+  append_bits(text, value);
+  return text;
+}
+
 bool same_bits(float a, float b) {
   return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
 }

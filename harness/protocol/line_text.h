@@ -20,6 +20,7 @@ void append_number(std::string& out, double value);
 
 /// append_bits of nothing else.
 std::string bits_text(float value);
+std::string bits_text(double value);
 /// -0 and 0 are the same number but not the same bits.
 bool same_bits(float a, float b);
 
