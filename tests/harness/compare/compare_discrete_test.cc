@@ -18,7 +18,8 @@ constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 /// Two runs without promise that differ by rounding, and by what `change_b` and `change_both` say.
-Comparison compare(const Change& change_b, const Change& change_both = {}, std::int64_t steps = 4) {
+Comparison compare(const Change& change_b, const Change& change_both = {}, std::int64_t steps = 4,
+                   Machines machines = Machines::kAlike) {
   const test::TempFolder folder;
   SyntheticRun a(steps, "run-a"), b(steps, "run-b");
   for (auto& step : b.record.steps) {
@@ -37,8 +38,8 @@ Comparison compare(const Change& change_b, const Change& change_both = {}, std::
   a.write(folder.path() / "a");
   b.write(folder.path() / "b");
   const RunView view_a = read_run(folder.path() / "a");
-  const Comparison found = compare_runs(view_a, read_run(folder.path() / "b", &view_a));
-  EXPECT_EQ(found.verdict, compare_runs(read_run(folder.path() / "b"), view_a).verdict);
+  const Comparison found = compare_runs(view_a, read_run(folder.path() / "b", &view_a), machines);
+  EXPECT_EQ(found.verdict, compare_runs(read_run(folder.path() / "b"), view_a, machines).verdict);
   return found;
 }
 
@@ -50,6 +51,35 @@ TEST(CompareDiscreteTest, RoundingAloneIsNoDifference) {
     EXPECT_EQ(found.steps_compared, steps);
     EXPECT_EQ(found.comparisons, 5 + 4 + 6 * steps + 2);
   }
+}
+
+/// Another device with a generator of its own.
+void other_machine(SyntheticRun& run) {
+  run.manifest["device"] = {{"type", "cuda"}, {"name", "another"}};
+  run.manifest["switches"] = {{"tf32", true}};
+  run.record.header.arithmetic = "another/1";
+  run.record.header.promise = protocol::Promise::kBitwise;
+  run.record.zero.rng = protocol::sha256("another generator");
+  for (auto& step : run.record.steps) step.rng = protocol::sha256("another generator");
+}
+
+TEST(CompareDiscreteTest, AnotherMachineMovesItsOwnStateAloneAcrossMachines) {
+  EXPECT_EQ(compare(other_machine).reason, "not_comparable");
+  EXPECT_EQ(compare(other_machine, {}, 4, Machines::kAcross).reason, "discrete_equal");
+  const Comparison found = compare(
+      [](SyntheticRun& run) {
+        other_machine(run);
+        run.record.steps[2].batch = protocol::sha256("another batch");
+      },
+      {}, 4, Machines::kAcross);
+  EXPECT_EQ(found.reason, "discrete_differs");
+  ASSERT_TRUE(found.first);
+  EXPECT_EQ(found.first->step, 3);
+  EXPECT_EQ(found.first->field, "batch");
+  EXPECT_EQ(
+      compare([](SyntheticRun& run) { run.config.identity["seed"] = 43; }, {}, 4, Machines::kAcross)
+          .reason,
+      "not_comparable");
 }
 
 TEST(CompareDiscreteTest, WhatNoRoundingMovesIsFoundAtItsStep) {
