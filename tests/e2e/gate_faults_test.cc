@@ -250,9 +250,8 @@ TEST_F(FailedWrites, NoneTurnsADifferenceGreen) {
 }
 
 TEST_F(FailedWrites, AcceptLeavesTheOldBaselineOrTheNewOne) {
-  ProcessOptions accept =
+  const ProcessOptions accept =
       command({"baseline", "accept", path("curves").string(), "--why", "x", "--who", "Ann"});
-  accept.environment = {{"CI", ""}};
   // A baseline, and another curve of the same key that waits for its place.
   own_trainer();
   ASSERT_EQ(run_process(held()).exit_code, 0);
@@ -261,8 +260,7 @@ TEST_F(FailedWrites, AcceptLeavesTheOldBaselineOrTheNewOne) {
   ASSERT_EQ(run_process(held()).exit_code, 1);
   const auto with = [&](long call, const char* preload, const std::string& how) {
     ProcessOptions options = accept;
-    options.environment = {{"CI", ""},
-                           {"LD_PRELOAD", preload},
+    options.environment = {{"LD_PRELOAD", preload},
                            {"FAIL_FOLDER", path("").string()},
                            {"FAIL_AT", std::to_string(call)},
                            {"FAIL_HOW", how},

@@ -30,6 +30,7 @@ std::string read_all(int fd) {
   dup2(null, STDIN_FILENO);
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
+  unsetenv("CI");
   for (const auto& [name, value] : options.environment) setenv(name.c_str(), value.c_str(), 1);
   const bool there = options.cwd.empty() || chdir(options.cwd.c_str()) == 0;
   if (options.before_exec) options.before_exec();

@@ -13,7 +13,8 @@ namespace twinrun {
 struct ProcessOptions {
   std::vector<std::string> command;  ///< program with its path, and arguments
   std::filesystem::path cwd;
-  std::vector<std::pair<std::string, std::string>> environment;  ///< added to ours
+  /// Added to ours without CI: a test that is about a pipeline sets it, whoever runs the tests.
+  std::vector<std::pair<std::string, std::string>> environment;
   std::function<void()> before_exec;  ///< in the child; only what is safe after fork
 };
 
