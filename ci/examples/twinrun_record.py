@@ -357,9 +357,10 @@ class Recorder:
     def evaluation(self, rows):
         """Writes an evaluation of the held-out file, all its rows in their order, to eval.jsonl.
 
-        A row is a mapping of `id`, `category` (or None), `tokens` (labelled ones), `nll` (sum of
-        their negative log-likelihoods in nats), `reference`, and where launch.evaluation asks for
-        answers `answer` and `finish` (stop or length). docs/protocol.md, section 13.
+        A row is a mapping of `id`, `category` and `cluster` (or None), `tokens` (labelled ones),
+        `nll` (sum of their negative log-likelihoods in nats), `reference`, and where
+        launch.evaluation asks for answers `answer` and `finish` (stop or length).
+        docs/protocol.md, section 13.
         """
         if self.evaluation_file is None:
             self._begin_evaluation(len(rows))
@@ -370,6 +371,7 @@ class Recorder:
                     "item": index,
                     "id": row["id"],
                     "category": row.get("category"),
+                    "cluster": row.get("cluster"),
                     "tokens": int(row["tokens"]),
                     "nll": float64(float(row["nll"])),
                     "answer": row.get("answer"),

@@ -59,6 +59,8 @@ struct EquivalenceResult {
   double estimate = 0;              ///< of the difference b - a
   std::optional<double> low, high;  ///< of the interval; none if there are too few values
   std::int64_t n = 0;               ///< values compared
+  /// Independent parts of them, where rows name their clusters.
+  std::optional<std::int64_t> clusters = {};
   std::optional<double> p, p_holm;  ///< of "no difference"; adjusted for how many are tested
   std::string outcome;              ///< equivalent, different, undecided, not_finite, missing
   std::string note;                 ///< what would decide it, or why nothing could

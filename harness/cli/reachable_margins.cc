@@ -60,11 +60,14 @@ std::vector<std::string> reachable_lines(const ResolvedCase& resolved,
       calibrations_of(calibrations, protocol::to_hex(resolved.config.identity_digest()),
                       statistics_digest(settings));
   const double confidence = tost_confidence(settings.equivalence_alpha);
-  const std::string rows = count_of(resolved.held_out_rows, "held-out row");
+  const RowClusters& held_out = resolved.held_out_rows;
+  std::string rows = count_of(held_out.rows, "held-out row");
+  if (held_out.clusters < held_out.rows) rows += " in " + count_of(held_out.clusters, "cluster");
   std::vector<std::string> lines;
   for (const auto& [metric, margin] : settings.margins) {
     if (metric != kFinalLoss) {
-      const auto least = least_margin(metric, resolved.held_out_rows, confidence);
+      const auto least =
+          least_margin(metric, held_out.clusters, held_out.largest_by_mean(), confidence);
       lines.push_back(
           line_of(metric, margin, least, least ? rows : "hangs on how " + rows + " scatter"));
     } else if (found.empty()) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "harness/evaluate/row_clusters.h"
 #include "harness/protocol/run_config.h"
 
 namespace twinrun::harness {
@@ -19,7 +20,7 @@ struct ResolvedCase {
   int runs = 2;
   bool controls = true;
   double step_timeout_s = 600;
-  std::int64_t held_out_rows = 0;  ///< of `evaluation:`; 0: there is none
+  RowClusters held_out_rows;  ///< of `evaluation:`; none if there is none
 };
 
 struct CaseOptions {

@@ -1,6 +1,7 @@
 #include "harness/config/case_evaluation.h"
 
 #include <fstream>
+#include <vector>
 
 #include "harness/calibrate/settings.h"
 #include "harness/config/case_files.h"
@@ -15,24 +16,49 @@ namespace {
 
 using nlohmann::json;
 
-std::int64_t count_rows(const std::filesystem::path& file) {
+/// What is wrong with a row is the trainer's to say, which reads all of it.
+RowClusters count_rows(const std::filesystem::path& file) {
   std::ifstream stream(file, std::ios::binary);
-  std::int64_t rows = 0;
+  std::vector<protocol::EvalItem> rows;
   for (std::string line; std::getline(stream, line);) {
-    rows += line.find_first_not_of(" \t\r") == std::string::npos ? 0 : 1;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    const json row = json::parse(line, nullptr, false);
+    rows.emplace_back();
+    const auto cluster = row.is_object() ? row.find("cluster") : row.end();
+    if (cluster == row.end() || !cluster->is_string()) continue;
+    rows.back().cluster = cluster->get<std::string>();
   }
-  return rows;
+  return count_clusters(static_cast<std::int64_t>(rows.size()), cluster_numbers(rows));
 }
 
-/// How many rows show `margin` if every one is the same; doubling, then halving the gap.
-std::int64_t rows_needed(const std::string& metric, double margin, double confidence) {
+/// How many clusters like these show `margin` if every one is the same; doubling, then halving the
+/// gap.
+std::int64_t clusters_needed(const std::string& metric, double largest_by_mean, double margin,
+                             double confidence) {
+  const auto shows = [&](std::int64_t clusters) {
+    return *least_margin(metric, clusters, largest_by_mean, confidence) < margin;
+  };
   std::int64_t few = 1, enough = 1;
-  while (*least_margin(metric, enough, confidence) >= margin) few = enough, enough *= 2;
+  while (!shows(enough)) few = enough, enough *= 2;
   while (enough - few > 1) {
     const std::int64_t middle = few + (enough - few) / 2;
-    (*least_margin(metric, middle, confidence) >= margin ? few : enough) = middle;
+    (shows(middle) ? enough : few) = middle;
   }
   return enough;
+}
+
+void check_margin(const YamlNode& node, const std::string& metric, double margin,
+                  const RowClusters& rows, double confidence) {
+  const double largest = rows.largest_by_mean();
+  const auto least = least_margin(metric, rows.clusters, largest, confidence);
+  if (!least || *least < margin) return;
+  const bool clustered = rows.clusters < rows.rows;
+  fail_at(node, "the margin of " + std::to_string(margin) + " for " + metric +
+                    " is below what can be shown: " + std::to_string(rows.rows) + " held-out rows" +
+                    (clustered ? " in " + std::to_string(rows.clusters) + " clusters" : "") +
+                    ", all of them alike, show " + std::to_string(*least) + "; it takes " +
+                    std::to_string(clusters_needed(metric, largest, margin, confidence)) +
+                    (clustered ? " clusters like these" : " rows"));
 }
 
 }  // namespace
@@ -62,6 +88,7 @@ EvaluationPart read_evaluation_section(const YamlNode& node, const std::filesyst
   part.judgement["sha256"] = digest_file(named, path);
   part.judgement["every"] = every;
   part.rows = count_rows(path);
+  if (part.rows.rows == 0) fail_at(named, path.string() + ": has no rows");
   return part;
 }
 
@@ -79,14 +106,7 @@ void check_margins(const YamlNode& node, const json& statistics, const Evaluatio
       fail_at(node, "has a margin for " + metric +
                         ", and evaluation.max_new_tokens is 0: there are no answers");
     }
-    const double margin = value.get<double>();
-    const auto least = least_margin(metric, evaluation->rows, confidence);
-    if (!least || *least < margin) continue;
-    fail_at(node, "the margin of " + std::to_string(margin) + " for " + metric +
-                      " is below what can be shown: " + std::to_string(evaluation->rows) +
-                      " held-out rows, all of them alike, show " + std::to_string(*least) +
-                      "; it takes " + std::to_string(rows_needed(metric, margin, confidence)) +
-                      " rows");
+    check_margin(node, metric, value.get<double>(), evaluation->rows, confidence);
   }
 }
 

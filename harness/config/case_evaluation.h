@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "harness/config/yaml_tree.h"
+#include "harness/evaluate/row_clusters.h"
 
 namespace twinrun::harness {
 
@@ -12,7 +13,7 @@ namespace twinrun::harness {
 /// docs/protocol.md section 13.
 struct EvaluationPart {
   nlohmann::json launch, judgement;
-  std::int64_t rows = 0;  ///< of the held-out file: its lines that are not blank
+  RowClusters rows;  ///< of the held-out file: its lines that are not blank
 };
 
 /// Reads the section (its path is relative to `folder`) and hashes the held-out file; the trainer

@@ -96,13 +96,17 @@ struct FieldValue {
 };
 
 /// What is compared of a row, in the order in which it is told.
-std::array<FieldValue, 7> values_of(const EvalItem& item) {
+std::array<FieldValue, 8> values_of(const EvalItem& item) {
+  const auto quoted = [](const std::optional<std::string>& text) {
+    return text ? '"' + *text + '"' : "null";
+  };
   return {{{"id", sample_id_text(item.id), false},
-           {"category", item.category ? "\"" + *item.category + "\"" : "null", false},
+           {"category", quoted(item.category), false},
+           {"cluster", quoted(item.cluster), false},
            {"tokens", std::to_string(item.tokens), false},
            {"reference", item.reference, false},
            {"nll", protocol::bits_text(item.nll), true},
-           {"answer", item.answer ? "\"" + *item.answer + "\"" : "null", true},
+           {"answer", quoted(item.answer), true},
            {"finish", item.finish ? protocol::to_string(*item.finish) : "null", true}}};
 }
 

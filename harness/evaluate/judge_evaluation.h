@@ -16,7 +16,7 @@ struct EvalDivergence {
   std::string a, b;  ///< names of the runs
   std::int64_t step = 0, item = 0;
   std::string id;                ///< of the row
-  std::string field;             ///< tokens, reference, category, nll, answer, finish
+  std::string field;             ///< category, cluster, tokens, reference, nll, answer, finish
   std::string value_a, value_b;  ///< of a nll its bits in hex
 };
 

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 
+#include "harness/evaluate/row_clusters.h"
 #include "harness/protocol/eval.h"
 #include "harness/stats/interval.h"
 
@@ -38,6 +39,11 @@ struct MetricDifference {
 ///                      swapped between the runs
 /// Where no row differs a bootstrap has nothing to draw, and Tango's interval for that case bounds
 /// how many rows do at most, each moved by 1 at most; of macro F1, of the label with fewest rows.
+///
+/// Rows of one cluster are drawn, turned and swapped together; Student's t is that of
+/// clustered_mean, and proportions are treated as token F1 is, since Tango's rows are independent.
+/// No cluster differs: Tango's interval of as many, each as large as the largest; the same around
+/// the difference where all are moved alike.
 /// `confidence` is that of the two-sided interval.
 ///
 /// nullopt where the rows are too few or do not have the metric; `why` says which. REQUIRES: the
@@ -51,8 +57,10 @@ std::optional<MetricDifference> metric_difference(const std::string& metric,
 /// nullopt where they do not have it. REQUIRES: a row, a metric named above.
 std::optional<double> value_of(const std::string& metric, std::span<const protocol::EvalItem> rows);
 
-/// The smallest margin of `metric` that `rows` rows can show if two runs agree in all of them, at
-/// that confidence; nullopt where it hangs on how values scatter.
-std::optional<double> least_margin(const std::string& metric, std::int64_t rows, double confidence);
+/// The smallest margin of `metric` that rows of so many clusters can show if two runs agree in all
+/// of them, at that confidence; nullopt where it hangs on how values scatter. `largest_by_mean` as
+/// of RowClusters.
+std::optional<double> least_margin(const std::string& metric, std::int64_t clusters,
+                                   double largest_by_mean, double confidence);
 
 }  // namespace twinrun::harness

@@ -45,7 +45,8 @@ struct EvalItem {
   std::int64_t item = 0;  ///< row of the file, from 0
   SampleId id;
   std::optional<std::string> category;
-  std::int64_t tokens = 0;  ///< labelled ones, at least 1
+  std::optional<std::string> cluster;  ///< what it shares with others (a text that is asked about)
+  std::int64_t tokens = 0;             ///< labelled ones, at least 1
   /// Sum of the negative log-likelihoods of these tokens in nats, each with the row's own tokens
   /// before it: float32 values, added in float64 in the order of the row.
   double nll = 0;

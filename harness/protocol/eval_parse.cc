@@ -15,11 +15,12 @@ std::optional<std::string> text_or_null(const json& object, const char* field, b
   return value.get<std::string>();
 }
 
-std::optional<std::string> category_value(const json& value) {
+std::optional<std::string> name_or_null(const json& object, const char* field) {
+  const json& value = object.at(field);
   if (value.is_null()) return std::nullopt;
-  std::string category = value.is_string() ? value.get<std::string>() : "";
-  if (category.empty()) fail_field("category", "a name or null", value);
-  return category;
+  std::string name = value.is_string() ? value.get<std::string>() : "";
+  if (name.empty()) fail_field(field, "a name or null", value);
+  return name;
 }
 
 std::optional<Finish> finish_value(const json& object, bool answers) {
@@ -36,7 +37,8 @@ EvalItem eval_item(const json& object, const EvalHeader& header) {
   item.step = integer_value(object.at("step"), "step", 1);
   item.item = integer_value(object.at("item"), "item", 0);
   item.id = sample_id_value(object.at("id"), "id");
-  item.category = category_value(object.at("category"));
+  item.category = name_or_null(object, "category");
+  item.cluster = name_or_null(object, "cluster");
   item.tokens = integer_value(object.at("tokens"), "tokens", 1);
   item.nll = double_value(object.at("nll"), "nll");
   if (item.nll < 0) {
@@ -79,8 +81,8 @@ Parsed<EvalHeader> parse_eval_header(std::string_view line) {
 
 Parsed<EvalItem> parse_eval_item(std::string_view line, const EvalHeader& header) {
   try {
-    return eval_item(parse_object(line, {"step", "item", "id", "category", "tokens", "nll",
-                                         "answer", "reference", "finish"}),
+    return eval_item(parse_object(line, {"step", "item", "id", "category", "cluster", "tokens",
+                                         "nll", "answer", "reference", "finish"}),
                      header);
   } catch (const BadField& problem) {
     return LineProblem{problem.what()};

@@ -79,6 +79,7 @@ class Items {
     };
     require(item.id == first.id, "id");
     require(item.category == first.category, "category");
+    require(item.cluster == first.cluster, "cluster");
     require(item.tokens == first.tokens, "number of tokens");
     require(item.reference == first.reference, "reference");
   }

@@ -36,8 +36,8 @@ struct EvalFile {
 ///  missing_item, repeated_item, extra_line
 ///                  rows and evaluations left out, twice, or beyond what the header announces
 ///  repeated_id     two rows have one id
-///  changed_item    a row that another evaluation has otherwise: id, category, tokens, reference
-///  non_finite      a loss that is NaN or infinite
+///  changed_item    a row that another evaluation has otherwise: id, category, cluster, tokens,
+///  reference non_finite      a loss that is NaN or infinite
 using EvalProblem = FileProblem;
 
 std::variant<EvalFile, EvalProblem> read_eval(const std::filesystem::path& file);

@@ -43,6 +43,7 @@ std::string format_eval_item(const EvalItem& item) {
   append_key(out, "id");
   append_sample_id(out, item.id);
   append_text(out, "category", item.category);
+  append_text(out, "cluster", item.cluster);
   append_key(out, "tokens");
   out += std::to_string(item.tokens);
   append_key(out, "nll");

@@ -35,6 +35,12 @@ std::string spread_words(const VerdictFile& verdict, const json& found) {
   return {};
 }
 
+std::string values_words(const json& found) {
+  const std::string values = grouped(integer_at(found, "/n").value_or(0));
+  const auto clusters = integer_at(found, "/clusters");
+  return clusters ? values + " in " + count_of(*clusters, "cluster") : values;
+}
+
 std::vector<Cell> equivalence_row(const VerdictFile& verdict, const json& found, bool with_spread) {
   const bool interval = at(found, "/low").is_number() && at(found, "/high").is_number();
   const bool slice = is_slice(found);
@@ -48,7 +54,7 @@ std::vector<Cell> equivalence_row(const VerdictFile& verdict, const json& found,
       {interval ? number_words(at(found, "/low")) + " to " + number_words(at(found, "/high")) : "",
        true},
       {number_words(at(found, "/margin"), "%g"), true},
-      {grouped(integer_at(found, "/n").value_or(0)), false},
+      {values_words(found), false},
       {p.empty() ? "" : p + (adjusted.empty() ? "" : "; " + adjusted), true},
       {outcome_words(text_at(found, "/outcome")) + (slice ? " (does not decide)" : "") +
            (note.empty() ? "" : ": " + note),

@@ -51,6 +51,7 @@ std::string reason_words(const std::string& reason) {
 std::string row_field_words(const std::string& field) {
   static const std::map<std::string, std::string> words = {{"id", "the row's name"},
                                                            {"category", "its category"},
+                                                           {"cluster", "its cluster"},
                                                            {"tokens", "its number of tokens"},
                                                            {"reference", "its reference answer"},
                                                            {"nll", "its loss, summed over tokens"},

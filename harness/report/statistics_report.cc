@@ -33,6 +33,7 @@ json to_json(const EquivalenceResult& result) {
           {"low", or_null(result.low)},
           {"high", or_null(result.high)},
           {"n", result.n},
+          {"clusters", or_null(result.clusters)},
           {"p", or_null(result.p)},
           {"p_holm", or_null(result.p_holm)},
           {"outcome", result.outcome},

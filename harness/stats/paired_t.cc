@@ -4,7 +4,10 @@
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <stdexcept>
+
+#include "harness/stats/cluster_sums.h"
 
 namespace twinrun::harness {
 namespace {
@@ -69,6 +72,26 @@ std::optional<double> correlation_of(std::size_t n, const Deviations& sums) {
 std::optional<MeanDifference> paired_mean(std::span<const double> differences) {
   if (differences.empty()) return std::nullopt;
   return mean_of(differences.size(), deviations(differences), 0);
+}
+
+std::optional<MeanDifference> clustered_mean(std::span<const double> differences,
+                                             std::span<const std::int64_t> clusters) {
+  if (differences.empty()) return std::nullopt;
+  const ClusterSums sums = cluster_sums(differences, clusters);
+  const std::size_t count = sums.sum.size();
+  if (count < 2) return std::nullopt;
+  const auto freedom = static_cast<double>(count - 1);
+  if (sums.all_equal) return MeanDifference{.mean = differences.front(), .freedom = freedom};
+  const auto n = static_cast<double>(differences.size());
+  const double mean = std::accumulate(sums.sum.begin(), sums.sum.end(), 0.0) / n;
+  double squares = 0;
+  for (std::size_t g = 0; g < count; ++g) {
+    const double residual = sums.sum[g] - mean * sums.size[g];
+    squares += residual * residual;
+  }
+  if (squares == 0) return std::nullopt;
+  const double error = std::sqrt(squares * static_cast<double>(count) / freedom) / n;
+  return MeanDifference{.mean = mean * sums.unit, .error = error * sums.unit, .freedom = freedom};
 }
 
 std::optional<MeanDifference> series_mean(std::span<const double> differences) {

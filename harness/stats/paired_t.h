@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 
@@ -21,6 +22,20 @@ struct MeanDifference {
 /// nullopt if there are fewer than 2. Throws std::invalid_argument if one is not finite, or the
 /// result is too large for a double.
 std::optional<MeanDifference> paired_mean(std::span<const double> differences);
+
+/// As paired_mean, of differences that are independent of each other by cluster alone (the rows of
+/// one document): the mean is that of all differences, its error that of a ratio of sums over
+/// clusters, with (clusters - 1) degrees of freedom. `clusters`, one a difference, names the
+/// cluster of each. Liang and Zeger, "Longitudinal data analysis using generalized linear models",
+/// Biometrika 73, 1986, with the usual factor clusters / (clusters - 1). Where every cluster is one
+/// difference it is paired_mean. The interval is exact for normal clusters of one size, and too
+/// narrow for few of sizes far apart.
+///
+/// nullopt if there are fewer than 2 clusters, or if differences cancel in every one of them, so
+/// that nothing tells how clusters scatter. Throws as paired_mean does, and if `clusters` has
+/// another number of items.
+std::optional<MeanDifference> clustered_mean(std::span<const double> differences,
+                                             std::span<const std::int64_t> clusters);
 
 /// Of differences in the order of time (the steps of a curve), neighbours of which are alike. As
 /// paired_mean, but n of them count as c = n (1 - r) / (1 + r), with c - 1 degrees of freedom: the

@@ -131,6 +131,24 @@ TEST_F(Evaluation, EveryDeclaredMetricHasToLieWithinItsMargin) {
   EXPECT_EQ(twinrun({"compare", "out/a", "out/b"}).exit_code, 0);
 }
 
+TEST_F(Evaluation, RowsAboutOneTextCountAsOne) {
+  std::string rows;
+  for (int i = 0; i < 200; ++i) {
+    rows += json{{"prompt", "?"}, {"response", "yes"}, {"cluster", std::to_string(i / 4)}}.dump();
+    rows += "\n";
+  }
+  write("heldout.jsonl", rows);
+  declare_noisy("", "token_f1_points: 6");
+  calibrated();
+  const ProcessResult green = verify();
+  EXPECT_EQ(green.exit_code, 0) << green.out << green.err;
+  EXPECT_THAT(green.err, HasSubstr("at best 5.1 can be shown (200 held-out rows in 50 clusters)"));
+  EXPECT_EQ(equivalence("token_f1_points").at("clusters"), 50);
+  EXPECT_NEAR(equivalence("token_f1_points").at("high"), 5.13, 0.01);
+  const std::string report = twinrun({"report", "out/verdict.json", "--format", "md"}).out;
+  EXPECT_THAT(report, HasSubstr(" | 200 in 50 clusters | "));
+}
+
 TEST_F(Evaluation, AMetricThatIsWorseIsNamedWithItsSlice) {
   declare_noisy("eval_wrong: 40, eval_fault_in: b", "exact_match_points: 2");
   calibrated();

@@ -62,7 +62,8 @@ class Evaluation:
         answered = self.settings["max_new_tokens"] > 0
         return (
             f'{{"step":{step},"item":{index},"id":{dump(row.get("id", index))},'
-            f'"category":{dump(row.get("category"))},"tokens":{TOKENS},'
+            f'"category":{dump(row.get("category"))},"cluster":{dump(row.get("cluster"))},'
+            f'"tokens":{TOKENS},'
             f'"nll":{number(nll, "d", 17)},'
             f'"answer":{dump(("no " if wrong else "") + row["response"]) if answered else "null"},'
             f'"reference":{dump(row["response"])},"finish":{dump("stop") if answered else "null"}}}'

@@ -43,7 +43,7 @@ class TextCase : public ToyCase {
           "\n"
           R"({"prompt":"where is the cat?","response":"the cat sat on the mat"})"
           "\n"
-          R"({"category":"greetings","messages":[)" +
+          R"({"category":"greetings","cluster":"tale","messages":[)" +
               kind + hello + hi + rat +
               R"(,{"role":"assistant","content":"ate"}]})"
               "\n"

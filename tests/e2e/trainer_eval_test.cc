@@ -71,6 +71,8 @@ TEST_F(TrainerEval, LossesAndAnswersOfEveryRowAreWritten) {
   EXPECT_EQ(rows[3].id, protocol::SampleId(std::int64_t{7}));
   EXPECT_EQ(rows[0].category, "greetings");
   EXPECT_EQ(rows[1].category, std::nullopt);
+  EXPECT_EQ(rows[2].cluster, "tale");
+  EXPECT_EQ(rows[0].cluster, std::nullopt);
   EXPECT_EQ(rows[2].reference, "ate");
   for (std::size_t row = 0; row < rows.size(); ++row) {
     EXPECT_GT(rows[row].nll, 0);

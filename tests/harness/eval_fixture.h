@@ -51,6 +51,7 @@ inline ToyEval toy_eval(double shift = 0) {
       } else {
         one.id = "capital/" + std::to_string(item);
         one.category = "capitals";
+        one.cluster = "Peru";
       }
       one.tokens = 4 + item;
       one.nll = 3.5 / static_cast<double>(step) + static_cast<double>(item) + shift;

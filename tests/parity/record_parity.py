@@ -222,7 +222,7 @@ class Record(unittest.TestCase):
             weight = torch.nn.Parameter(torch.ones(2))
             optimizer = torch.optim.AdamW([weight])
             row = {"id": "a", "category": "c", "tokens": 3, "reference": "Lima"}
-            row |= {"answer": "caf\u00e9 \"", "finish": "stop"}
+            row |= {"cluster": "k", "answer": "caf\u00e9 \"", "finish": "stop"}
             due = []
             with record.Recorder(config, folder, {"w": weight}, {}, optimizer) as recorder:
                 recorder.step_zero()
@@ -233,7 +233,7 @@ class Record(unittest.TestCase):
                     recorder.step(1.0, samples=[number], tokens=2, loss_tokens=1)
                     if recorder.evaluation_is_due():
                         due.append(number)
-                        other = {**row, "id": 1, "nll": 2.75, "category": None}
+                        other = {**row, "id": 1, "nll": 2.75, "category": None, "cluster": None}
                         recorder.evaluation([{**row, "nll": 0.1}, other])
                 recorder.finish()
             self.assertEqual(due, [2, 3])

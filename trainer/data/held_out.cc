@@ -27,12 +27,12 @@ std::string take_answer(json& row, const std::string& template_name) {
   return answer;
 }
 
-std::optional<std::string> category_of(const json& row) {
-  const auto found = row.find("category");
+std::optional<std::string> name_of(const json& row, const std::string& field) {
+  const auto found = row.find(field);
   if (found == row.end() || found->is_null()) return std::nullopt;
-  std::string category = found->is_string() ? found->get<std::string>() : "";
-  if (category.empty()) throw LineError("has a category that is no text, or an empty one");
-  return category;
+  std::string name = found->is_string() ? found->get<std::string>() : "";
+  if (name.empty()) throw LineError("has a " + field + " that is no text, or an empty one");
+  return name;
 }
 
 }  // namespace
@@ -54,7 +54,8 @@ HeldOut load_held_out(const DataOptions& options, const Tokenizer& tokenizer) {
     data.references.push_back(take_answer(prompt, options.rendering.name));
     data.prompts.push_back(tokenize(rendering.prompt(prompt), tokenizer).ids);
     if (data.prompts.back().empty()) throw LineError("has no token before its answer");
-    data.categories.push_back(category_of(object));
+    data.categories.push_back(name_of(object, "category"));
+    data.clusters.push_back(name_of(object, "cluster"));
     data.samples.push_back(std::move(sample));
     return data.samples.back().id;
   });

@@ -106,6 +106,7 @@ void Evaluation::run(std::int64_t step,
       item.item = static_cast<std::int64_t>(row);
       item.id = data_.samples[row].id;
       item.category = data_.categories[row];
+      item.cluster = data_.clusters[row];
       item.tokens = std::count_if(labels.begin() + 1, labels.end(),
                                   [](std::int64_t label) { return label != kIgnoreIndex; });
       item.nll = nll[i];

@@ -54,9 +54,11 @@ TEST_F(EvaluationSection, EveryNeedsAFile) {
 }
 
 TEST_F(EvaluationSection, WhatIsWrongIsNamed) {
+  write("empty.jsonl", " \n\n");
   const std::pair<const char*, const char*> cases[] = {
       {"{max_new_tokens: 5}", "the key 'path' is missing"},
       {"{path: none.jsonl}", "no such file"},
+      {"{path: empty.jsonl}", "has no rows"},
       {"{path: model}", "not a regular file"},
       {"{path: heldout.jsonl, max_new_tokens: -1}", "evaluation.max_new_tokens"},
       {"{path: heldout.jsonl, max_new_tokens: 1000001}", "evaluation.max_new_tokens"},
@@ -67,6 +69,26 @@ TEST_F(EvaluationSection, WhatIsWrongIsNamed) {
     EXPECT_THAT(error_of(with(section)), AllOf(StartsWith("case.yaml:12:"), HasSubstr(says)))
         << section;
   }
+}
+
+// Of 200 rows in 50 clusters no more can be shown than of 50 rows.
+TEST_F(EvaluationSection, AMarginIsHeldAgainstTheClustersOfTheRows) {
+  std::string rows;
+  for (int i = 0; i < 200; ++i) {
+    rows += R"({"prompt":"a","response":"b","cluster":"t)" + std::to_string(i / 4) + "\"}\n";
+  }
+  write("clusters.jsonl", rows);
+  const auto error = [&](const std::string& margin) {
+    return error_of(valid() + "evaluation: {path: clusters.jsonl}\n" +
+                        "statistics: {equivalence: {margins: {token_f1_points: " + margin + "}}}\n",
+                    {"numerics=fast"});
+  };
+  EXPECT_THAT(error("5"), HasSubstr("200 held-out rows in 50 clusters, all of them alike, show "
+                                    "5.13"));
+  EXPECT_THAT(error("5"), HasSubstr("; it takes 52 clusters like these"));
+  EXPECT_EQ(error("5.2"), "no error");
+  write("clusters.jsonl", rows + "{\"prompt\":\"a\"}\n[]\nno JSON\n");  // a row each
+  EXPECT_THAT(error("1"), HasSubstr("203 held-out rows in 53 clusters"));
 }
 
 TEST_F(EvaluationSection, SyntheticDataHaveNoText) {

@@ -70,7 +70,7 @@ TEST_F(JudgeEvaluation, EqualFilesAreGreenInEveryValue) {
   const EvaluationReport report = judged();
   EXPECT_EQ(report.rows, 3);
   EXPECT_EQ(report.evaluations, 3);
-  EXPECT_EQ(report.comparisons, 9 * 7);
+  EXPECT_EQ(report.comparisons, 9 * 8);
   ASSERT_EQ(report.files.size(), 2u);
   EXPECT_TRUE(report.files[1]);
 }
@@ -118,6 +118,15 @@ TEST_F(JudgeEvaluation, OtherRowsAreOtherRowsInEveryMode) {
   write("b", other);
   expect(Verdict::kNotReproduced, "discrete_differs", false);
   EXPECT_EQ(judged(false).first->field, "tokens");
+}
+
+TEST_F(JudgeEvaluation, RowsOfAnotherClusterAreOtherRows) {
+  write("a", toy_eval());
+  ToyEval other = toy_eval();
+  for (auto& item : other.items) item.cluster = "Chile";
+  write("b", other);
+  expect(Verdict::kNotReproduced, "discrete_differs", false);
+  EXPECT_EQ(judged(false).first->field, "cluster");
 }
 
 TEST_F(JudgeEvaluation, WhatIsNotFiniteInBothIsNotGreen) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "harness/evaluate/row_clusters.h"
 #include "harness/evaluate/scores.h"
 #include "harness/stats/bootstrap.h"
 #include "harness/stats/paired_t.h"
@@ -133,10 +134,108 @@ TEST(Metrics, RowsThatAllAgreeBoundNoMoreThanTheirNumberDoes) {
     const auto found = difference(metric, rows, rows);
     ASSERT_TRUE(found) << metric;
     EXPECT_DOUBLE_EQ(found->interval.high, bound) << metric;
-    EXPECT_DOUBLE_EQ(*least_margin(metric, 100, kConfidence), bound) << metric;
+    EXPECT_DOUBLE_EQ(*least_margin(metric, 100, 1, kConfidence), bound) << metric;
   }
   EXPECT_GT(difference(kMacroF1, rows, rows)->interval.high, bound);  // 50 rows a label
-  EXPECT_FALSE(least_margin(kHeldoutLoss, 100, kConfidence));
+  EXPECT_FALSE(least_margin(kHeldoutLoss, 100, 1, kConfidence));
+}
+
+/// Every row four times, as one cluster if `named`.
+std::vector<EvalItem> four_of_each(const std::vector<EvalItem>& rows, bool named) {
+  std::vector<EvalItem> more;
+  for (int copy = 0; copy < 4; ++copy) {
+    for (const EvalItem& one : rows) {
+      more.push_back(one);
+      if (named) more.back().cluster = "text " + std::to_string(one.item);
+    }
+  }
+  return more;
+}
+
+// Four copies of a row tell what one does, and no more.
+TEST(Metrics, RowsOfOneClusterAreOne) {
+  std::vector<EvalItem> a = labels(60, {1, 2}), b = labels(60, {0, 2, 4, 6, 8});
+  for (std::size_t i = 0; i < b.size(); ++i) b[i].nll += 0.01 * static_cast<double>(i % 7);
+  for (const char* metric : {kHeldoutLoss, kTokenF1, kMacroF1}) {
+    const auto once = difference(metric, a, b);
+    const auto named = difference(metric, four_of_each(a, true), four_of_each(b, true));
+    const auto unnamed = difference(metric, four_of_each(a, false), four_of_each(b, false));
+    ASSERT_TRUE(once && named && unnamed) << metric;
+    EXPECT_NEAR(named->interval.low, once->interval.low, 1e-9) << metric;
+    EXPECT_NEAR(named->interval.high, once->interval.high, 1e-9) << metric;
+    EXPECT_NEAR(named->p, once->p, 1e-9) << metric;
+    EXPECT_LT(unnamed->interval.high - unnamed->interval.low,
+              0.7 * (named->interval.high - named->interval.low))
+        << metric;
+  }
+}
+
+TEST(Metrics, ProportionsOfClustersAreTheBootstrapsAndTheSignFlips) {
+  std::vector<EvalItem> a = labels(80, {}), b = labels(80, {0, 1, 2, 3, 20, 41, 62});
+  std::vector<double> differences;
+  std::vector<std::int64_t> clusters;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    a[i].cluster = "text " + std::to_string(i / 4);
+    differences.push_back(b[i].answer == "maybe" ? -1 : 0);
+    clusters.push_back(static_cast<std::int64_t>(i / 4));
+  }
+  const auto interval =
+      bootstrap_t_interval(differences, clusters, kConfidence, kDraws, kDrawsSeed);
+  for (const char* metric : {kExactMatch, kAccuracy}) {
+    const auto found = difference(metric, a, b);
+    ASSERT_TRUE(found) << metric;
+    EXPECT_DOUBLE_EQ(found->interval.low, 100 * interval->low) << metric;
+    EXPECT_DOUBLE_EQ(found->interval.high, 100 * interval->high) << metric;
+    EXPECT_EQ(found->p, sign_flip_p(differences, clusters, kDraws, kDrawsSeed)) << metric;
+  }
+}
+
+TEST(Metrics, ClustersThatAllAgreeBoundNoMoreThanTheirNumberDoes) {
+  auto rows = labels(100, {5});
+  for (std::size_t i = 0; i < rows.size(); ++i) rows[i].cluster = "text " + std::to_string(i / 4);
+  const double bound = 100 * tango_interval(0, 0, 25, kConfidence).high;
+  EXPECT_DOUBLE_EQ(difference(kTokenF1, rows, rows)->interval.high, bound);
+  EXPECT_DOUBLE_EQ(difference(kExactMatch, rows, rows)->interval.high, bound);
+  // Of each label 2 rows in every cluster.
+  EXPECT_DOUBLE_EQ(difference(kMacroF1, rows, rows)->interval.high, bound);
+  // One of eight rows and 24 of about four: it may be the large one that differs.
+  for (std::size_t i = 4; i < 8; ++i) rows[i].cluster = "text 0";
+  EXPECT_DOUBLE_EQ(difference(kTokenF1, rows, rows)->interval.high,
+                   100 * tango_interval(0, 0, 24, kConfidence).high * (8 * 24 / 100.0));
+  // All rows of one text are one.
+  for (EvalItem& item : rows) item.cluster = "text 0";
+  EXPECT_THAT(refusal(kHeldoutLoss, rows), HasSubstr("two clusters"));
+}
+
+// One row right in a alone and one in b alone, in every text: that texts scatter does not show.
+TEST(Metrics, ClustersInWhichRowsCancelAreNoProofOfNoDifference) {
+  std::vector<EvalItem> a = labels(20, {}), b = labels(20, {});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    a[i].cluster = "text " + std::to_string(i / 2);
+    (i % 2 == 0 ? a : b)[i].answer = "maybe";
+  }
+  const double bound = 100 * tango_interval(0, 0, 10, kConfidence).high;
+  for (const char* metric : {kExactMatch, kTokenF1}) {
+    const auto found = difference(metric, a, b);
+    ASSERT_TRUE(found) << metric;
+    EXPECT_EQ(found->interval.estimate, 0) << metric;
+    EXPECT_DOUBLE_EQ(found->interval.high, bound) << metric;
+  }
+}
+
+TEST(RowClusters, AreNumberedByTheirFirstRow) {
+  auto rows = labels(5, {});
+  EXPECT_TRUE(cluster_numbers(rows).empty());
+  EXPECT_EQ(count_clusters(5, {}).clusters, 5);
+  EXPECT_EQ(count_clusters(5, {}).largest_by_mean(), 1);
+  rows[1].cluster = rows[3].cluster = "one";
+  rows[4].cluster = "two";
+  const auto numbers = cluster_numbers(rows);
+  EXPECT_THAT(numbers, ElementsAre(0, 1, 2, 1, 3));
+  const RowClusters found = count_clusters(5, numbers);
+  EXPECT_EQ(found.rows, 5);
+  EXPECT_EQ(found.clusters, 4);
+  EXPECT_EQ(found.largest, 2);
 }
 
 TEST(Metrics, RowsThatDoNotHaveTheMetricSayWhy) {

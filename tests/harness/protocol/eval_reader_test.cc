@@ -184,6 +184,7 @@ TEST_F(ReadEvalTest, ARowStaysWhatItIs) {
   const std::pair<const char*, std::function<void(EvalItem&)>> changes[] = {
       {"another id", [](auto& item) { item.id = "capital/9"; }},
       {"another category", [](auto& item) { item.category.reset(); }},
+      {"another cluster", [](auto& item) { item.cluster = "Chile"; }},
       {"another number of tokens", [](auto& item) { ++item.tokens; }},
       {"another reference", [](auto& item) { item.reference = "Quito"; }}};
   for (const auto& [part, change] : changes) {
@@ -230,6 +231,8 @@ TEST_F(ReadEvalTest, TheFieldThatIsWrongIsNamed) {
       {2, "\"id\":\"capital/1\"", "\"id\":null", "'id'"},
       {2, "\"category\":\"capitals\"", "\"category\":\"\"", "'category' should be a name or null"},
       {2, "\"category\":\"capitals\"", "\"category\":7", "'category'"},
+      {2, "\"cluster\":\"Peru\"", "\"cluster\":\"\"", "'cluster' should be a name or null"},
+      {2, "\"cluster\":\"Peru\",", "", "'cluster' is missing"},
       {2, "\"tokens\":5", "\"tokens\":0", "'tokens'"},
       {2, "\"value\":2.75", "\"value\":2.5", "'nll.value'"},
       {2, "\"value\":2.75", "\"value\":null", "'nll.value'"},

@@ -53,8 +53,8 @@ TEST(FormatEval, HasTheFieldsInOrder) {
                 "\",\"items\":3,\"every\":2,\"last\":5,\"max_new_tokens\":8,\"batch_size\":2,"
                 "\"max_length\":64}");
   EXPECT_EQ(format_eval_item(toy.items[1]),
-            R"({"step":2,"item":1,"id":"capital/1","category":"capitals","tokens":5,)"
-            R"("nll":{"bits":"4006000000000000","value":2.75},"answer":"Lima",)"
+            R"({"step":2,"item":1,"id":"capital/1","category":"capitals","cluster":"Peru",)"
+            R"("tokens":5,"nll":{"bits":"4006000000000000","value":2.75},"answer":"Lima",)"
             R"("reference":"Lima","finish":"stop"})");
   EvalItem item;
   item.step = 7;
@@ -62,7 +62,7 @@ TEST(FormatEval, HasTheFieldsInOrder) {
   item.tokens = 1;
   item.nll = 0.1;
   EXPECT_EQ(format_eval_item(item),
-            R"({"step":7,"item":0,"id":4,"category":null,"tokens":1,)"
+            R"({"step":7,"item":0,"id":4,"category":null,"cluster":null,"tokens":1,)"
             R"("nll":{"bits":"3fb999999999999a","value":0.10000000000000001},"answer":null,)"
             R"("reference":"","finish":null})");
   item.reference = "\xff";

@@ -30,9 +30,10 @@ int count(const std::string& text, const std::string& part) {
 }
 
 json equivalence(const std::string& metric, const std::string& slice, const std::string& outcome) {
-  return {{"metric", metric}, {"slice", slice}, {"a", "a"},        {"b", "b"}, {"margin", 2.0},
-          {"estimate", -0.5}, {"low", -1},      {"high", 0.25},    {"n", 400}, {"outcome", outcome},
-          {"note", ""},       {"p", 0.0301},    {"p_holm", 0.0602}};
+  return {{"metric", metric}, {"slice", slice},     {"a", "a"},   {"b", "b"},
+          {"margin", 2.0},    {"estimate", -0.5},   {"low", -1},  {"high", 0.25},
+          {"n", 400},         {"outcome", outcome}, {"note", ""}, {"p", 0.0301},
+          {"p_holm", 0.0602}, {"clusters", nullptr}};
 }
 
 /// A green verdict with exact match, and `slices` of it.

@@ -194,7 +194,7 @@ TEST(DescribeEvaluation, JUnitAndAnnotationsHaveBothAnswers) {
 
 TEST(DescribeEvaluation, HostileAnswersAddNothing) {
   const std::string answer = "\"" + test::hostile_text() + "\"";
-  for (const char* field : {"answer", "reference", "category", "nll", "finish", "new"}) {
+  for (const char* field : {"answer", "reference", "category", "cluster", "nll", "finish", "new"}) {
     json value = to_json(answered_otherwise(field, answer, answer + "x"));
     const json hostile = test::made_hostile(value);
     for (const json& one : {value, hostile}) {

@@ -3,7 +3,7 @@
 Holm's adjustment, rates of conformal alarms, random numbers:
 make_means_reference.py > means_reference.h   (needs numpy, scipy, statsmodels)
 
-Student's interval and p: scipy. A series: the formula that the header states, on numpy arrays. TOST
+Student's interval and p: scipy. Of clusters: a regression on a constant with errors by cluster. A series: the formula that the header states, on numpy arrays. TOST
 and Holm: statsmodels. Random numbers: the paper's, with whole numbers of Python.
 """
 
@@ -14,6 +14,7 @@ import random
 import numpy as np
 import scipy
 import statsmodels
+import statsmodels.api as sm
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import DescrStatsW
@@ -85,6 +86,28 @@ def print_means():
     print_rows("TostCase", "std::vector<double> differences;\n  double margin, p", tost)
 
 
+def print_clusters():
+    source = random.Random(20263)
+    rows = []
+    for clusters, sizes in ((2, (1,)), (12, (1,)), (25, (4,)), (40, (1, 2, 7))):
+        differences, numbers = [], []
+        for g in range(clusters):
+            shared = source.gauss(0.01, 0.02)
+            for _ in range(source.choice(sizes)):
+                differences.append(shared + source.gauss(0, 0.01))
+                numbers.append(g)
+        order = list(range(len(numbers)))
+        source.shuffle(order)  # the rows of one need not stand together
+        differences, numbers = [differences[i] for i in order], [numbers[i] for i in order]
+        fit = sm.OLS(differences, np.ones(len(numbers))).fit(
+            cov_type="cluster", cov_kwds={"groups": np.array(numbers)}, use_t=True
+        )
+        ends, mean = fit.conf_int(0.1)[0], fit.params[0]
+        rows.append([differences, numbers, mean, fit.bse[0], clusters - 1.0, *ends, fit.pvalues[0]])
+    fields = "std::vector<double> differences;\n  std::vector<std::int64_t> clusters;\n  "
+    print_rows("ClusteredCase", fields + "double mean, error, freedom, low, high, p", rows)
+
+
 def print_plans():
     rows = []
     for alpha, power in ((0.05, 0.8), (0.05, 0.9), (0.01, 0.95), (0.2, 0.1)):
@@ -129,6 +152,7 @@ def main():
     print("#pragma once\n\n#include <cstddef>\n#include <cstdint>\n#include <vector>\n")
     print("namespace twinrun::harness {\n")
     print_means()
+    print_clusters()
     print_plans()
     print_holm()
     print_conformal()

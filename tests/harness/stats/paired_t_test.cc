@@ -38,6 +38,43 @@ TEST(PairedMean, EqualsScipysStudentTest) {
   }
 }
 
+TEST(ClusteredMean, EqualsStatsmodelsErrorsByCluster) {
+  ASSERT_FALSE(kClusteredCases.empty());
+  for (const ClusteredCase& known : kClusteredCases) {
+    const MeanDifference found = clustered_mean(known.differences, known.clusters).value();
+    expect_same(found.mean, known.mean, known.error);
+    expect_same(found.error, known.error, 0);
+    EXPECT_EQ(found.freedom, known.freedom);
+    const Interval interval = t_interval(found, 0.9);
+    expect_same(interval.low, known.low, known.error);
+    expect_same(interval.high, known.high, known.error);
+    EXPECT_NEAR(t_p_value(found), known.p, 1e-9 * known.p);
+  }
+}
+
+TEST(ClusteredMean, OfClustersOfOneIsThePairedMean) {
+  for (const PairedCase& known : kPairedCases) {
+    const MeanDifference found = clustered_mean(known.differences, {}).value();
+    expect_same(found.mean, known.mean, known.error);
+    expect_same(found.error, known.error, 0);
+  }
+}
+
+TEST(ClusteredMean, OneClusterTellsNothing) {
+  const std::vector<double> differences = {1, 2, 4};
+  EXPECT_FALSE(clustered_mean(differences, std::vector<std::int64_t>{7, 7, 7}));
+  EXPECT_FALSE(clustered_mean({}, {}));
+  // Rows that cancel in each cluster are no proof that clusters do not scatter.
+  EXPECT_FALSE(
+      clustered_mean(std::vector<double>{1, -1, 3, -3}, std::vector<std::int64_t>{1, 1, 2, 2}));
+  EXPECT_THROW(clustered_mean(differences, std::vector<std::int64_t>{1, 2}), std::invalid_argument);
+  EXPECT_THROW(clustered_mean(std::vector<double>{1, kNan}, {}), std::invalid_argument);
+  const std::vector<double> equal = {0.1, 0.1, 0.1};
+  const MeanDifference found = clustered_mean(equal, std::vector<std::int64_t>{1, 1, 2}).value();
+  EXPECT_EQ(found.mean, 0.1);
+  EXPECT_EQ(found.error, 0);
+}
+
 TEST(SeriesMean, EqualsItsStatedFormula) {
   ASSERT_FALSE(kSeriesCases.empty());
   bool correlated = false;

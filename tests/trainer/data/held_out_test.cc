@@ -49,7 +49,7 @@ class HeldOutRows : public testing::Test {
 };
 
 constexpr const char* kChat =
-    R"({"id":"a","category":"cats","messages":[{"role":"user","content":"hi"},)"
+    R"({"id":"a","category":"cats","cluster":"tale","messages":[{"role":"user","content":"hi"},)"
     R"({"role":"assistant","content":"hello"},{"role":"user","content":"the cat"},)"
     R"({"role":"assistant","content":" sat "}]})"
     "\n"
@@ -67,6 +67,7 @@ TEST_F(HeldOutRows, AreSamplesOfTrainingWithTheirLastAnswerApart) {
   }
   EXPECT_THAT(data.references, ElementsAre(" sat ", "ate"));
   EXPECT_THAT(data.categories, ElementsAre("cats", std::nullopt));
+  EXPECT_THAT(data.clusters, ElementsAre("tale", std::nullopt));
   EXPECT_EQ(data.prompts[0],
             tokenizer.encode("<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nhello"
                              "<|im_end|>\n<|im_start|>user\nthe cat<|im_end|>\n"
@@ -111,6 +112,7 @@ TEST_F(HeldOutRows, ThatCannotBeUsedAreNamed) {
       {R"({"prompt":"the cat"})", "no 'response'"},
       {R"({"prompt":"the cat","response":"sat","category":7})", "category"},
       {R"({"prompt":"the cat","response":"sat","category":""})", "category"},
+      {R"({"prompt":"the cat","response":"sat","cluster":[]})", "has a cluster that is no text"},
       {R"({"prompt":"the cat","response":"sat","id":0})", "has the id of line 1"},
       {R"({"prompt":")" + std::string(200, 'x') + R"(","response":"sat"})",
        "more than the max_length 64 of evaluation"}};
