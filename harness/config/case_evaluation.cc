@@ -9,6 +9,7 @@
 #include "harness/config/fields.h"
 #include "harness/evaluate/metrics.h"
 #include "harness/protocol/eval.h"
+#include "harness/report/text.h"
 #include "harness/stats/equivalence.h"
 
 namespace twinrun::harness {
@@ -53,10 +54,10 @@ void check_margin(const YamlNode& node, const std::string& metric, double margin
   const auto least = least_margin(metric, rows.clusters, largest, confidence);
   if (!least || *least < margin) return;
   const bool clustered = rows.clusters < rows.rows;
-  fail_at(node, "the margin of " + std::to_string(margin) + " for " + metric +
+  fail_at(node, "the margin of " + number_text("%g", margin) + " for " + metric +
                     " is below what can be shown: " + std::to_string(rows.rows) + " held-out rows" +
                     (clustered ? " in " + std::to_string(rows.clusters) + " clusters" : "") +
-                    ", all of them alike, show " + std::to_string(*least) + "; it takes " +
+                    ", all of them alike, show " + number_text("%.4g", *least) + "; it takes " +
                     std::to_string(clusters_needed(metric, largest, margin, confidence)) +
                     (clustered ? " clusters like these" : " rows"));
 }
