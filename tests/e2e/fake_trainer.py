@@ -155,17 +155,21 @@ class Toy:
         order = sorted(range(SAMPLES), key=lambda i: uniform(self.seeds["shuffle"], epoch, i))
         return order[position : position + BATCH]
 
+    def dropout_divisor(self, step, sample, i):
+        """Of element i of a sample; without a seed any number, as two masks of so few elements are
+        often the same by chance."""
+        if self.faults.since("dropout-unseeded", step):
+            return 0.9 + int.from_bytes(os.urandom(6), "big") / 2**48
+        return 0.9 if uniform("mask", self.seeds["dropout"], step, sample, i) >= 0.1 else 1000
+
     def gradient(self, step, samples):
         """Loss of the batch and its gradient by tensor; row 0 of the base is used by no sample."""
         a, b = self.adapter[LORA_A], self.adapter[LORA_B]
         losses, grads = [], {LORA_A: [[] for _ in range(8)], LORA_B: [[] for _ in range(8)]}
         for sample in samples:
             row = 4 * (1 + sample % 5)
-            seed = self.seeds["dropout"]
-            if self.faults.since("dropout-unseeded", step):
-                seed = int.from_bytes(os.urandom(6), "big")
             x = [
-                value / 0.9 if uniform("mask", seed, step, sample, j) >= 0.1 else value / 1000
+                value / self.dropout_divisor(step, sample, j)
                 for j, value in enumerate(self.base[BASE][row : row + 4])
             ]
             hidden = [math.fsum(a[4 * i + j] * x[j] for j in range(4)) for i in range(2)]
