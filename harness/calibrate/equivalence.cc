@@ -116,8 +116,8 @@ EquivalenceResult metric_of_rows(const std::string& metric, const std::string& s
   const auto of_a = rows_of(a.evaluation->at(a.evaluation->header.last), slice);
   const auto of_b = rows_of(b.evaluation->at(b.evaluation->header.last), slice);
   result.n = static_cast<std::int64_t>(of_a.size());
-  const auto numbers = cluster_numbers(of_a);
-  if (!numbers.empty()) result.clusters = count_clusters(result.n, numbers).clusters;
+  const RowClusters clusters = count_clusters(cluster_numbers(of_a));
+  if (!clusters.independent()) result.clusters = clusters.clusters;
   const auto found = metric_difference(metric, of_a, of_b,
                                        tost_confidence(settings.equivalence_alpha), result.note);
   if (!found) {

@@ -59,7 +59,7 @@ struct EquivalenceResult {
   double estimate = 0;              ///< of the difference b - a
   std::optional<double> low, high;  ///< of the interval; none if there are too few values
   std::int64_t n = 0;               ///< values compared
-  /// Independent parts of them, where rows name their clusters.
+  /// Independent parts of them, where that are fewer.
   std::optional<std::int64_t> clusters = {};
   std::optional<double> p, p_holm;  ///< of "no difference"; adjusted for how many are tested
   std::string outcome;              ///< equivalent, different, undecided, not_finite, missing

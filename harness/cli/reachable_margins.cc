@@ -6,6 +6,7 @@
 #include "harness/calibrate/calibration_file.h"
 #include "harness/calibrate/reachable.h"
 #include "harness/compare/compare.h"
+#include "harness/config/case_evaluation.h"
 #include "harness/evaluate/metrics.h"
 #include "harness/report/text.h"
 #include "harness/stats/equivalence.h"
@@ -61,8 +62,7 @@ std::vector<std::string> reachable_lines(const ResolvedCase& resolved,
                       statistics_digest(settings));
   const double confidence = tost_confidence(settings.equivalence_alpha);
   const RowClusters& held_out = resolved.held_out_rows;
-  std::string rows = count_of(held_out.rows, "held-out row");
-  if (held_out.clusters < held_out.rows) rows += " in " + count_of(held_out.clusters, "cluster");
+  const std::string rows = rows_words(held_out);
   std::vector<std::string> lines;
   for (const auto& [metric, margin] : settings.margins) {
     if (metric != kFinalLoss) {

@@ -29,7 +29,7 @@ RowClusters count_rows(const std::filesystem::path& file) {
     if (cluster == row.end() || !cluster->is_string()) continue;
     rows.back().cluster = cluster->get<std::string>();
   }
-  return count_clusters(static_cast<std::int64_t>(rows.size()), cluster_numbers(rows));
+  return count_clusters(cluster_numbers(rows));
 }
 
 /// How many clusters like these show `margin` if every one is the same; doubling, then halving the
@@ -53,16 +53,19 @@ void check_margin(const YamlNode& node, const std::string& metric, double margin
   const double largest = rows.largest_by_mean();
   const auto least = least_margin(metric, rows.clusters, largest, confidence);
   if (!least || *least < margin) return;
-  const bool clustered = rows.clusters < rows.rows;
   fail_at(node, "the margin of " + number_text("%g", margin) + " for " + metric +
-                    " is below what can be shown: " + std::to_string(rows.rows) + " held-out rows" +
-                    (clustered ? " in " + std::to_string(rows.clusters) + " clusters" : "") +
+                    " is below what can be shown: " + rows_words(rows) +
                     ", all of them alike, show " + number_text("%.4g", *least) + "; it takes " +
                     std::to_string(clusters_needed(metric, largest, margin, confidence)) +
-                    (clustered ? " clusters like these" : " rows"));
+                    (rows.independent() ? " rows" : " clusters like these"));
 }
 
 }  // namespace
+
+std::string rows_words(const RowClusters& rows) {
+  const std::string words = count_of(rows.rows, "held-out row");
+  return rows.independent() ? words : words + " in " + count_of(rows.clusters, "cluster");
+}
 
 EvaluationPart read_evaluation_section(const YamlNode& node, const std::filesystem::path& folder,
                                        const json& identity, std::int64_t every) {

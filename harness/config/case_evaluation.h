@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "harness/config/yaml_tree.h"
 #include "harness/evaluate/row_clusters.h"
@@ -15,6 +16,9 @@ struct EvaluationPart {
   nlohmann::json launch, judgement;
   RowClusters rows;  ///< of the held-out file: its lines that are not blank
 };
+
+/// `200 held-out rows in 50 clusters`; without clusters `200 held-out rows`.
+std::string rows_words(const RowClusters& rows);
 
 /// Reads the section (its path is relative to `folder`) and hashes the held-out file; the trainer
 /// reads its rows. `identity` is the case's so far, `every` its train.eval_every.

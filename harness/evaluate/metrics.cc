@@ -36,11 +36,10 @@ std::optional<MetricDifference> of_losses(Rows a, Rows b, double confidence, std
   std::vector<double> differences;
   for (std::size_t i = 0; i < a.size(); ++i) differences.push_back(b[i].loss() - a[i].loss());
   const auto clusters = cluster_numbers(a);
-  const auto mean =
-      clusters.empty() ? paired_mean(differences) : clustered_mean(differences, clusters);
+  const auto mean = count_clusters(clusters).independent() ? paired_mean(differences)
+                                                           : clustered_mean(differences, clusters);
   if (!mean) {
-    why = clusters.empty() ? "it takes two rows at least"
-                           : "it takes two clusters of rows at least that differ otherwise";
+    why = "it takes two rows at least; of rows with clusters, two clusters that differ otherwise";
     return std::nullopt;
   }
   return MetricDifference{t_interval(*mean, confidence), t_p_value(*mean)};
@@ -70,8 +69,7 @@ std::optional<MetricDifference> of_scores(Rows a, Rows b, Score score, double co
   std::vector<double> differences;
   for (std::size_t i = 0; i < a.size(); ++i) differences.push_back(score(b[i]) - score(a[i]));
   const auto clusters = cluster_numbers(a);
-  const MetricDifference alike =
-      all_alike(count_clusters(static_cast<std::int64_t>(a.size()), clusters), confidence);
+  const MetricDifference alike = all_alike(count_clusters(clusters), confidence);
   if (std::all_of(differences.begin(), differences.end(), [](double d) { return d == 0; })) {
     return alike;
   }
@@ -86,7 +84,7 @@ std::optional<MetricDifference> of_token_f1(Rows a, Rows b, double confidence, s
 
 std::optional<MetricDifference> of_matches(Rows a, Rows b, double confidence, std::string& why) {
   const auto matches = [](const EvalItem& row) { return exact_match(*row.answer, row.reference); };
-  if (!cluster_numbers(a).empty()) {
+  if (!count_clusters(cluster_numbers(a)).independent()) {
     const auto score = [&](const EvalItem& row) { return matches(row) ? 1.0 : 0.0; };
     return of_scores(a, b, score, confidence, why);
   }
@@ -114,10 +112,9 @@ using Members = std::vector<std::vector<std::size_t>>;
 
 Members members_of(Rows rows) {
   const auto numbers = cluster_numbers(rows);
-  const auto size = static_cast<std::int64_t>(rows.size());
-  Members members(static_cast<std::size_t>(count_clusters(size, numbers).clusters));
+  Members members(static_cast<std::size_t>(count_clusters(numbers).clusters));
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    members[numbers.empty() ? i : static_cast<std::size_t>(numbers[i])].push_back(i);
+    members[static_cast<std::size_t>(numbers[i])].push_back(i);
   }
   return members;
 }
@@ -149,13 +146,10 @@ MetricDifference all_alike_by_label(const LabelIndices& answers, Rows rows, doub
   MetricDifference widest;
   for (std::int32_t label = 0; label < answers.labels; ++label) {
     std::vector<std::int64_t> clusters;
-    std::int64_t count = 0;
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (answers.references[i] != label) continue;
-      ++count;
-      if (!numbers.empty()) clusters.push_back(numbers[i]);
+      if (answers.references[i] == label) clusters.push_back(numbers[i]);
     }
-    const auto of_label = all_alike(count_clusters(count, clusters), confidence);
+    const auto of_label = all_alike(count_clusters(clusters), confidence);
     if (of_label.interval.high > widest.interval.high) widest = of_label;
   }
   return widest;

@@ -14,14 +14,12 @@ std::vector<std::int64_t> cluster_numbers(std::span<const protocol::EvalItem> ro
     const bool first = !row.cluster || named.try_emplace(*row.cluster, next).second;
     numbers.push_back(first ? next++ : named.at(*row.cluster));
   }
-  if (named.empty()) numbers.clear();
   return numbers;
 }
 
-RowClusters count_clusters(std::int64_t rows, std::span<const std::int64_t> numbers) {
-  if (numbers.empty()) return {rows, rows, rows > 0 ? 1 : 0};
+RowClusters count_clusters(std::span<const std::int64_t> numbers) {
   std::unordered_map<std::int64_t, std::int64_t> sizes;
-  RowClusters found{rows, 0, 0};
+  RowClusters found{static_cast<std::int64_t>(numbers.size()), 0, 0};
   for (const std::int64_t number : numbers) {
     found.largest = std::max(found.largest, ++sizes[number]);
   }

@@ -14,17 +14,17 @@ struct RowClusters {
   std::int64_t rows = 0, clusters = 0;
   std::int64_t largest = 0;  ///< rows of the largest
 
+  bool independent() const { return clusters == rows; }
   /// Rows of the largest over those of the mean: what one cluster weighs at most.
   double largest_by_mean() const {
     return static_cast<double>(largest) * static_cast<double>(clusters) / static_cast<double>(rows);
   }
 };
 
-/// The cluster of each row, numbered from 0 in the order of their first rows; empty if no row names
-/// one.
+/// The cluster of each row, numbered from 0 in the order of their first rows.
 std::vector<std::int64_t> cluster_numbers(std::span<const protocol::EvalItem> rows);
 
-/// Of `rows` rows with the numbers that cluster_numbers gives.
-RowClusters count_clusters(std::int64_t rows, std::span<const std::int64_t> numbers);
+/// Of rows with such numbers, all or some of them.
+RowClusters count_clusters(std::span<const std::int64_t> numbers);
 
 }  // namespace twinrun::harness

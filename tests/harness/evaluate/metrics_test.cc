@@ -225,14 +225,15 @@ TEST(Metrics, ClustersInWhichRowsCancelAreNoProofOfNoDifference) {
 
 TEST(RowClusters, AreNumberedByTheirFirstRow) {
   auto rows = labels(5, {});
-  EXPECT_TRUE(cluster_numbers(rows).empty());
-  EXPECT_EQ(count_clusters(5, {}).clusters, 5);
-  EXPECT_EQ(count_clusters(5, {}).largest_by_mean(), 1);
+  EXPECT_THAT(cluster_numbers(rows), ElementsAre(0, 1, 2, 3, 4));
+  EXPECT_TRUE(count_clusters(cluster_numbers(rows)).independent());
+  EXPECT_EQ(count_clusters(cluster_numbers(rows)).largest_by_mean(), 1);
   rows[1].cluster = rows[3].cluster = "one";
   rows[4].cluster = "two";
   const auto numbers = cluster_numbers(rows);
   EXPECT_THAT(numbers, ElementsAre(0, 1, 2, 1, 3));
-  const RowClusters found = count_clusters(5, numbers);
+  const RowClusters found = count_clusters(numbers);
+  EXPECT_FALSE(found.independent());
   EXPECT_EQ(found.rows, 5);
   EXPECT_EQ(found.clusters, 4);
   EXPECT_EQ(found.largest, 2);
