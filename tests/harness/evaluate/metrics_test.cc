@@ -10,6 +10,7 @@
 #include "harness/stats/paired_t.h"
 #include "harness/stats/randomisation.h"
 #include "harness/stats/tango.h"
+#include "harness/stats/text_scores.h"
 
 namespace twinrun::harness {
 namespace {
@@ -188,6 +189,30 @@ TEST(Metrics, ProportionsOfClustersAreTheBootstrapsAndTheSignFlips) {
     EXPECT_DOUBLE_EQ(found->interval.high, 100 * interval->high) << metric;
     EXPECT_EQ(found->p, sign_flip_p(differences, clusters, kDraws, kDrawsSeed)) << metric;
   }
+}
+
+TEST(Metrics, MacroF1DrawsWholeClusters) {
+  std::vector<EvalItem> a = labels(80, {}), b = labels(80, {0, 1, 2, 3, 20, 41, 62});
+  std::vector<std::string> said_a, said_b, right;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    a[i].cluster = "text " + std::to_string(i / 4);
+    said_a.push_back(*a[i].answer);
+    said_b.push_back(*b[i].answer);
+    right.push_back(a[i].reference);
+  }
+  const LabelIndices of_a = label_indices(said_a, right), of_b = label_indices(said_b, right);
+  const ClusterStatistic statistic = [&](std::span<const std::int64_t> counts) {
+    std::vector<std::int64_t> times;
+    for (std::size_t i = 0; i < 80; ++i) times.push_back(counts[i / 4]);
+    return macro_f1(of_b, times) - macro_f1(of_a, times);
+  };
+  const auto interval = bootstrap_interval(20, statistic, kConfidence, kDraws, kDrawsSeed);
+  const auto found = difference(kMacroF1, a, b);
+  ASSERT_TRUE(found && interval);
+  EXPECT_DOUBLE_EQ(found->interval.low, 100 * interval->low);
+  EXPECT_DOUBLE_EQ(found->interval.high, 100 * interval->high);
+  // Four clusters have a row that differs, all to one side: 2 of 16 ways are as extreme.
+  EXPECT_NEAR(found->p, 2.0 / 16, 5 * std::sqrt(2.0 / 16 / kDraws));
 }
 
 TEST(Metrics, ClustersThatAllAgreeBoundNoMoreThanTheirNumberDoes) {
